@@ -1,0 +1,85 @@
+# Every verb of the project. `make` lists them; arguments go in ARGS, as in: make demo ARGS='--output json'
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+ARGS ?=
+# Two workers suit two cores, and each starts servers of its own. One group of tests stays on one worker.
+WORKERS ?= 2
+
+bin := .venv/bin
+python := $(bin)/python
+code := controller tests $(wildcard benchmarks)
+
+.PHONY: help
+help: ## List the verbs (default)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: dev-env ## Make .venv with everything the tests and the checks need
+
+.PHONY: dev-env run-env tools
+dev-env:
+	@scripts/setup dev
+run-env:
+	@scripts/setup runtime
+tools: dev-env
+	@scripts/tools >/dev/null
+
+.PHONY: demo
+demo: run-env ## Show the product on real traffic (ARGS='--output json', '--keep')
+	@$(bin)/tidegate demo $(ARGS)
+
+.PHONY: test
+test: tools ## Run the tests, after building what they need (ARGS='tests/parts -k envoy')
+	@$(python) -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+
+.PHONY: laws
+laws: dev-env ## Run the property laws with many more examples than `make test`
+	@HYPOTHESIS_PROFILE=thorough $(python) -m pytest -n $(WORKERS) --timeout 1800 tests/laws $(ARGS)
+
+.PHONY: check
+check: format-check lint types layers test ## Everything that must be green before a commit
+
+.PHONY: format
+format: dev-env ## Rewrite the code in the project's format
+	@$(bin)/ruff format $(code)
+	@$(bin)/ruff check --fix-only --quiet $(code)
+
+.PHONY: format-check
+format-check: dev-env
+	@$(bin)/ruff format --check $(code)
+
+.PHONY: lint
+lint: dev-env ## Look for mistakes in the code
+	@$(bin)/ruff check $(code)
+
+.PHONY: types
+types: dev-env ## Check the types, strictly
+	@$(bin)/mypy $(code)
+
+.PHONY: layers
+layers: dev-env ## Check that imports go down the house only
+	@$(bin)/lint-imports
+
+.PHONY: bench
+bench: tools ## Measure how fast and how small (prints a table)
+	@$(python) benchmarks/run.py $(ARGS)
+
+.PHONY: schema
+schema: dev-env ## Write the JSON Schema and the CRD from the spec's models
+	@$(python) -m controller.spec.generate
+
+compile := $(bin)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+
+.PHONY: lock
+lock: dev-env ## Pin the newest versions the *.in files allow (ARGS=--upgrade to move them)
+	@echo 'requirements.lock' && $(compile) $(ARGS) requirements.in --output-file requirements.lock
+	@echo 'requirements-dev.lock' && $(compile) $(ARGS) --constraints requirements.lock requirements-dev.in --output-file requirements-dev.lock
+	@echo 'requirements-go.lock' && $(compile) $(ARGS) requirements-go.in --output-file requirements-go.lock
+
+.PHONY: clean
+clean: ## Remove what was built, downloaded and cached in this folder
+	@rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache build *.egg-info
+	@find controller tests -name __pycache__ -type d -prune -exec rm -rf {} +

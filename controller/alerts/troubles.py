@@ -1,0 +1,88 @@
+"""Alerts of what others did to the route or the spec, and of all that has no words of its own. Pure."""
+
+from controller.alerts import sentences as say
+from controller.alerts.scene import ACT_TODAY, Scene, Text
+
+
+def external(scene: Scene) -> Text:
+    """Somebody else moved the traffic."""
+    return Text(
+        title=f"{scene.call} {scene.name}: somebody else changed the traffic of {scene.candidate}; the run is held.",
+        paragraphs=(
+            scene.why,
+            _found(scene),
+            "The lower share was adopted; Tidegate does not raise it by itself.",
+            say.origin(scene),
+            say.commands(scene, "resume", "abort"),
+        ),
+        event=f"external:{scene.moment}",
+    )
+
+
+def _found(scene: Scene) -> str:
+    found, wanted = scene.text("found"), scene.text("wanted")
+    return f"Found: {found}" + (f"; wanted: {wanted}." if wanted else ".") if found else ""
+
+
+def drift_corrected(scene: Scene) -> Text:
+    """Somebody else moved the traffic up, and it was put back."""
+    return Text(
+        title=f"{scene.lead} {scene.name}: somebody else changed its traffic; Tidegate is putting it back.",
+        paragraphs=(_found(scene), "Find out who writes to this route.", say.origin(scene), say.commands(scene)),
+        event=f"drift_corrected:{scene.notice.at.isoformat()}",
+    )
+
+
+def share_rejected(scene: Scene) -> Text:
+    """The requests counted do not fit the weight."""
+    return Text(
+        title=f"{scene.lead} {scene.name}: {scene.candidate} gets another share of requests than it should.",
+        paragraphs=(
+            f"It should get {scene.text('weight') or '?'} % and got {scene.text('share') or '?'} % of the requests.",
+            "Look at what else decides where requests go: another route, sticky sessions, a way past the gateway.",
+            say.origin(scene),
+            say.commands(scene, "abort"),
+        ),
+        event=f"share_rejected:{scene.notice.at.isoformat()}",
+    )
+
+
+def spec_broken(scene: Scene) -> Text:
+    """The present text of the spec cannot be used."""
+    guarded = "the run goes on guarded under the last good one" if scene.run else "nothing was started"
+    where = scene.text("file")
+    lint = f"`tidegate lint {where}`" if where else "`tidegate lint FILE`"
+    return Text(
+        title=f"{ACT_TODAY} {scene.name}: the spec cannot be used; {guarded}.",
+        paragraphs=(scene.why, lint),
+        event=f"spec_broken:{scene.notice.at.isoformat()}",
+    )
+
+
+def stalled(scene: Scene) -> Text:
+    """A person must fix the spec or say what is stable."""
+    return Text(
+        title=f"{ACT_TODAY} {scene.name} is stalled: a person must put it right; traffic stays as it is.",
+        paragraphs=(scene.why, say.origin(scene), say.commands(scene)),
+        event=f"stalled:{scene.moment}",
+    )
+
+
+def alert_slo(scene: Scene) -> Text:
+    """An SLO that only alerts was broken."""
+    return Text(
+        title=f"{scene.lead} {scene.name}: {scene.candidate} broke {scene.text('slo') or 'an objective'};"
+        " it only alerts, the run goes on.",
+        paragraphs=(say.why(scene), say.standing(scene), say.origin(scene), say.commands(scene, "abort")),
+        event=f"alert_slo:{scene.text('slo')}:{scene.text('scenario')}",
+    )
+
+
+def anything(scene: Scene) -> Text:
+    """A notice that wants people and has no words of its own."""
+    said = scene.notice.reason.value.replace("_", " ")
+    return Text(
+        title=f"{scene.lead} {scene.name}: {said}.",
+        paragraphs=(scene.why, say.standing(scene), say.origin(scene), say.commands(scene)),
+        event=f"{scene.notice.reason.value}:{scene.notice.at.isoformat()}",
+    )

@@ -1,0 +1,1 @@
+"""Pure statistics: measurements and evidence in, evidence and verdicts out."""

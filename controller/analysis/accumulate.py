@@ -1,0 +1,130 @@
+"""Measurements into evidence: one tick's counts booked on every tally and stream they belong to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from controller.analysis import elin, streams
+from controller.domain.evidence import Evidence, SloEvidence, StreamEvidence, Tally
+from controller.domain.measure import Measurement, SeriesMemory
+from controller.domain.names import VersionName
+from controller.domain.rollout import ModelRollout, Slo, StageKind
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where this tick's counts belong.
+
+    `stage` is None before the first stage (nothing counts yet); `verified` whether its traffic was verified;
+    `withdrawn` that the candidate gets no traffic on purpose, so that sight is judged on stable.
+    """
+
+    rollout: ModelRollout
+    stable: VersionName
+    candidate: VersionName
+    stage: StageKind | None
+    since: datetime | None
+    withdrawn: bool
+    now: datetime
+    sampled_at: datetime | None = None
+
+    @property
+    def verified(self) -> bool:
+        return self.since is not None
+
+
+def accumulate(evidence: Evidence, measurements: Sequence[Measurement], series: SeriesMemory, scope: Scope) -> Evidence:
+    """Evidence after one metric tick."""
+    slos = tuple(
+        _slo(known, slo, [m for m in measurements if m.slo == slo.name], scope)
+        for slo in scope.rollout.slos
+        if (known := evidence.of(slo.name)) is not None
+    )
+    bad_now = any(m.bad > 0 for m in measurements if m.version == scope.candidate)
+    first = scope.now if evidence.first_bad_at is None and bad_now and scope.stage else evidence.first_bad_at
+    return replace(evidence, slos=slos, series=series, measured_at=scope.sampled_at or scope.now, first_bad_at=first)
+
+
+def _slo(known: SloEvidence, slo: Slo, measurements: Sequence[Measurement], scope: Scope) -> SloEvidence:
+    if slo.threshold is not None:
+        return _threshold(known, slo, measurements, scope)
+    seen = [m.scenario for m in measurements if m.scenario is not None and m.blind is None]
+    known = streams.discover(known, slo, seen)
+    booked = tuple(_stream(stream, measurements, scope) for stream in known.streams)
+    return _judge(replace(known, streams=booked), slo, measurements, scope)
+
+
+def _threshold(known: SloEvidence, slo: Slo, measurements: Sequence[Measurement], scope: Scope) -> SloEvidence:
+    assert slo.threshold is not None
+    candidate, stable = (_find(measurements, version, None) for version in (scope.candidate, scope.stable))
+    known = replace(known, stable_value=stable.value if stable else None)
+    if candidate is None or candidate.value is None or scope.withdrawn or scope.stage is None:
+        return known
+    low, high, value = slo.threshold.min, slo.threshold.max, candidate.value
+    outside = (high is not None and value > high) or (low is not None and value < low)
+    return replace(known, value=value, strikes=known.strikes + 1 if outside else 0)
+
+
+def _find(measurements: Sequence[Measurement], version: VersionName, scenario: str | None) -> Measurement | None:
+    return next((m for m in measurements if m.version == version and m.scenario == scenario), None)
+
+
+def _stream(stream: StreamEvidence, measurements: Sequence[Measurement], scope: Scope) -> StreamEvidence:
+    stable = _find(measurements, scope.stable, stream.scenario)
+    if stable is not None and stable.blind is None:
+        stream = replace(stream, stable=_plus(stream.stable, stable))
+    candidate = _find(measurements, scope.candidate, stream.scenario)
+    if candidate is None or candidate.blind is not None or scope.stage is None or candidate.ticks <= 0:
+        return stream
+    return _tally(_bet(stream, candidate, scope), candidate, scope)
+
+
+def _bet(stream: StreamEvidence, measured: Measurement, scope: Scope) -> StreamEvidence:
+    """k > n is carried to the next tick: a verdict counted before its total is late, not lost."""
+    due = stream.surplus + measured.bad
+    bad = min(due, measured.total)
+    purse = elin.Purse(stream.log_s, stream.reserve, stream.ticks)
+    purse = elin.advance(purse, bad, measured.total, stream.p0, scope.rollout.horizon, measured.ticks)
+    return replace(
+        stream,
+        log_s=purse.log_s,
+        reserve=purse.reserve,
+        ticks=purse.ticks,
+        surplus=due - bad,
+        peak=max(stream.peak, elin.log_e(purse)),
+    )
+
+
+def _tally(stream: StreamEvidence, measured: Measurement, scope: Scope) -> StreamEvidence:
+    stream = replace(stream, all=_plus(stream.all, measured))
+    if scope.stage is StageKind.COHORT:
+        stream = replace(stream, cohort=_plus(stream.cohort, measured))
+    else:
+        stream = replace(stream, proof=_plus(stream.proof, measured))
+    if scope.stage is not StageKind.SHADOW:
+        stream = replace(stream, live=_plus(stream.live, measured))
+    return replace(stream, stage=_plus(stream.stage, measured)) if scope.verified else stream
+
+
+def _plus(tally: Tally, measured: Measurement) -> Tally:
+    return Tally(tally.bad + measured.bad, tally.total + measured.total, tally.errors + measured.errors)
+
+
+def _judge(known: SloEvidence, slo: Slo, measurements: Sequence[Measurement], scope: Scope) -> SloEvidence:
+    """What the judge itself did: a sliding window of its errors, and when it last judged which role."""
+    pooled = [m for m in measurements if m.scenario is None and m.blind is None]
+    turned = known.judge_turned or scope.now
+    if scope.now - turned >= slo.judge.max_age / 2:
+        known = replace(known, judge_before=known.judge_now, judge_now=Tally())
+        turned = scope.now
+    window = known.judge_now
+    for m in pooled:
+        window = _plus(window, m)
+    judged = {m.version for m in pooled if m.total > 0}
+    return replace(
+        known,
+        judge_now=window,
+        judge_turned=turned,
+        candidate_judged_at=scope.now if scope.candidate in judged else known.candidate_judged_at,
+        stable_judged_at=scope.now if scope.stable in judged else known.stable_judged_at,
+    )

@@ -1,0 +1,65 @@
+"""E-LIN-R: is the rate of bad above its objective? One stream of evidence, valid at every look.
+
+Each tick multiplies six bets by (1 + c k) / (1 + c n p0), which is linear in k: it stays a fair bet however the
+answers inside a tick depend on each other. Half of the money is staked at the start, the other half is spread over
+the planned horizon, so that a late breach is seen too. Theorem and proof: statistics, section 1.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from controller.domain.evidence import NO_MONEY
+
+BETS = (0.1, 0.3, 0.7, 1.4, 3.0, 7.0)
+CAP = math.log(10.0)
+START = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Purse:
+    """The engine's state: log money on each bet, money in reserve, ticks so far."""
+
+    log_s: tuple[float, ...] = (NO_MONEY,) * len(BETS)
+    reserve: float = 1.0
+    ticks: int = 0
+
+
+def log_add(a: float, b: float) -> float:
+    """log(exp a + exp b) without overflow."""
+    high, low = (a, b) if a >= b else (b, a)
+    return high + math.log1p(math.exp(low - high)) if high > NO_MONEY else NO_MONEY
+
+
+def log_sum(values: Sequence[float]) -> float:
+    """log of the sum of exp(values) without overflow."""
+    high = max(values)
+    return high + math.log(math.fsum(math.exp(value - high) for value in values)) if high > NO_MONEY else NO_MONEY
+
+
+def log_factor(bet: float, bad: float, total: float, p0: float) -> float:
+    """log of one bet's factor for `bad` of `total` at objective `p0` (a rate, 0..1), before the cap."""
+    return math.log1p(bet * bad) - math.log1p(bet * total * p0)
+
+
+def advance(purse: Purse, bad: float, total: float, p0: float, horizon: int, ticks: int) -> Purse:
+    """The purse after one measurement that covers `ticks` nominal ticks of a planned `horizon` (in ticks)."""
+    stake = _stake(purse, horizon, ticks)
+    log_stake = math.log(stake) if stake > 0 else NO_MONEY
+    log_s = tuple(
+        min(log_factor(bet, bad, total, p0), CAP) + log_add(money, log_stake)
+        for bet, money in zip(BETS, purse.log_s, strict=True)
+    )
+    return Purse(tuple(max(s, NO_MONEY) for s in log_s), purse.reserve - stake, purse.ticks + ticks)
+
+
+def _stake(purse: Purse, horizon: int, ticks: int) -> float:
+    left = max(0, min(ticks, horizon - purse.ticks))
+    wanted = (1 - START) / horizon * left + (START if purse.ticks == 0 else 0.0)
+    return min(wanted, purse.reserve)
+
+
+def log_e(purse: Purse) -> float:
+    """log E of the stream: the mean of the bets plus the reserve."""
+    bets = log_sum(purse.log_s) - math.log(len(BETS))
+    return log_add(bets, math.log(purse.reserve)) if purse.reserve > 0 else bets

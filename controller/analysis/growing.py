@@ -1,0 +1,153 @@
+"""How much each series of one SLI and version grew since it was last read, or why that cannot be known. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from controller.analysis.deltas import NotACounterError, Point, growth, growth_of_pair, paired
+from controller.analysis.index import Indexed, Row, series_key
+from controller.analysis.looking import below, find, histogram_of, no_bucket, said, stale
+from controller.domain.measure import BlindCause, Blindness, SeriesMemory
+from controller.domain.rollout import Identity, LatencyIndicator, RatioIndicator, Selector
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What was known before this tick. `tracked`: the SLI and version were measured before; times in unix seconds.
+
+    Every SLO remembers its series under its own name (`owner`): one that is blind must not lose what another counted.
+    """
+
+    memory: SeriesMemory
+    owner: str
+    tracked: bool
+    since: float
+    now: float
+    patience: float
+
+    def key(self, row: Row) -> str:
+        return f"{self.owner}: {row.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one series adds. `newest` is when it was last sampled; `is_bad` that it counts bad answers."""
+
+    labels: dict[str, str]
+    newest: float
+    is_bad: bool
+    bad: float = 0.0
+    total: float = 0.0
+    errors: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """All parts, and what to remember. `fresh`: some series has a sample that was not counted before."""
+
+    parts: Sequence[Part]
+    memory: dict[str, tuple[float, float]]
+    newest: float
+    fresh: bool
+
+
+def ratio(indicator: RatioIndicator, identity: Identity, index: Indexed, history: History) -> Grown | Blindness:
+    """Growth of every series that is bad, total or error; each is read once, so that they agree."""
+    roles: list[dict[str, Row]] = []
+    for selector in (indicator.bad, indicator.total, *((indicator.errors,) if indicator.errors else ())):
+        rows = _visible(selector, identity, index, history)
+        if isinstance(rows, Blindness):
+            return rows
+        roles.append({row.key: row for row in rows})
+    bad, total, errors = roles[0], roles[1], roles[2] if len(roles) > 2 else {}
+    parts, memory, fresh = [], {}, False
+    for key, row in {**total, **bad, **errors}.items():
+        try:
+            grown, is_new = _growth(row, history)
+        except NotACounterError as error:
+            return _not_a_counter(row, error)
+        fresh = fresh or is_new
+        if is_new:
+            memory[history.key(row)] = row.samples[-1]
+        part = Part(row.labels, row.newest, key in bad, *(grown * (key in role) for role in (bad, total, errors)))
+        parts.append(part)
+    return Grown(parts, memory, max(part.newest for part in parts), fresh)
+
+
+def histogram(indicator: LatencyIndicator, identity: Identity, index: Indexed, history: History) -> Grown | Blindness:
+    """Bad are the requests over the bound: the count without the bucket that ends there."""
+    buckets = _visible(Selector(f"{indicator.histogram}_bucket", indicator.match), identity, index, history)
+    counts = _visible(Selector(f"{indicator.histogram}_count", indicator.match), identity, index, history)
+    if isinstance(buckets, Blindness):
+        return buckets
+    if isinstance(counts, Blindness):
+        return counts
+    within, known = below(buckets, indicator.under), {histogram_of(row) for row in buckets}
+    matched = [(row, within[same]) for row in counts if (same := histogram_of(row)) in within]
+    if not within or any((same := histogram_of(row)) in known and same not in within for row in counts):
+        return no_bucket(indicator.histogram, indicator.under, buckets)
+    grown = _pairs(matched, indicator.under, history)
+    if isinstance(grown, Grown) and not grown.parts:
+        return Blindness(BlindCause.STALE, f"{indicator.histogram}: no bucket and count were read at one instant")
+    return grown
+
+
+def _pairs(matched: Sequence[tuple[Row, list[Row]]], bound: float, history: History) -> Grown | Blindness:
+    parts, memory, fresh, newest = [], {}, False, 0.0
+    for count, buckets in matched:
+        # Two spellings of one bound follow each other when a server or client is upgraded.
+        below_bound = sorted(sample for bucket in buckets for sample in bucket.samples)
+        points = paired(count.samples, below_bound)
+        if not points:
+            continue
+        keys = history.key(count), f"{history.owner}: {series_key(count.key, (('le', f'{bound:g}'),))}"
+        before = _remembered(keys, history)
+        try:
+            total, good = _growth_of_pair(points, before, history)
+        except NotACounterError as error:
+            return _not_a_counter(count, error)
+        at, *values = points[-1]
+        if not history.tracked or before is None or at > before[0]:
+            fresh = True
+            memory.update({key: (at, value) for key, value in zip(keys, values, strict=True)})
+        newest = max(newest, at)
+        parts.append(Part(count.labels, at, True, max(0.0, total - good), total))
+    return Grown(parts, memory, newest, fresh)
+
+
+def _visible(selector: Selector, identity: Identity, index: Indexed, history: History) -> Sequence[Row] | Blindness:
+    rows = find(index, selector, identity)
+    if isinstance(rows, Blindness):
+        return rows
+    what = said(selector, identity)
+    return stale(rows, what, history.now, history.patience) or _from_the_future(rows, what, history) or rows
+
+
+def _from_the_future(rows: Sequence[Row], what: str, history: History) -> Blindness | None:
+    """After the clock went back by more than staleness, nothing would be newer than the memory, and look quiet."""
+    last = max((seen[0] for row in rows if (seen := history.memory.get(history.key(row)))), default=history.now)
+    ahead = last - history.now
+    if ahead <= history.patience:
+        return None
+    detail = f"{what} was already read at a time that is {ahead:.0f} s ahead of the clock: the clock went back"
+    return Blindness(BlindCause.STALE, f"{detail}; set it right, or wait until it has caught up")
+
+
+def _growth(row: Row, history: History) -> tuple[float, bool]:
+    before = history.memory.get(history.key(row)) if history.tracked else row.samples[-1]
+    if not history.tracked:
+        return growth(row.samples, before, history.since), True
+    return growth(row.samples, before, history.since), before is None or row.newest > before[0]
+
+
+def _growth_of_pair(points: Sequence[Point], before: Point | None, history: History) -> tuple[float, float]:
+    return growth_of_pair(points, before if history.tracked else points[-1], history.since)
+
+
+def _remembered(keys: tuple[str, str], history: History) -> Point | None:
+    count, part = (history.memory.get(key) for key in keys)
+    return None if count is None or part is None else (*count, part[1])
+
+
+def _not_a_counter(row: Row, error: NotACounterError) -> Blindness:
+    detail = f"{row.key} has the value {error}, which no counter can have; look at what exports it"
+    return Blindness(BlindCause.QUERY_FAILED, detail)

@@ -1,0 +1,59 @@
+"""Confidence sequence: between which rates does the truth lie, valid at every look?
+
+The interval describes, the e-value decides: at the margin they may differ. Statistics, section 5.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+from controller.analysis.elin import log_sum
+from controller.domain.evidence import NO_MONEY
+
+UP = (1.05, 1.1, 1.2, 1.4, 1.8, 2.5, 4.0, 8.0)
+DOWN = tuple(1 / ratio for ratio in UP)
+STEPS = 100
+
+
+@lru_cache(maxsize=4096)
+def interval(bad: float, total: float, alpha: float = 0.05, dispersion: float = 1.0) -> tuple[float, float]:
+    """[lower, upper] of the rate for `bad` of `total`; (0, 1) without answers. `dispersion` is the design effect."""
+    if total <= 0:
+        return 0.0, 1.0
+    k, n = min(bad, total) / dispersion, total / dispersion
+    limit = math.log(1 / alpha)
+    lower = 0.0 if k <= 0 else _crossing(lambda p: _log_mix(UP, k, n, p) - limit, k / n, 1e-15)
+    upper = 1.0 if k >= n else _crossing(lambda p: _log_mix(DOWN, k, n, p) - limit, k / n, 1 - 1e-15)
+    return lower, upper
+
+
+def _log_mix(ratios: Sequence[float], k: float, n: float, p: float) -> float:
+    terms = [
+        k * math.log(r) + (n - k) * (math.log1p(-r * p) - math.log1p(-p)) if r * p < 1 else NO_MONEY for r in ratios
+    ]
+    return log_sum(terms) - math.log(len(ratios))
+
+
+def _crossing(excess: Callable[[float], float], inside: float, outside: float) -> float:
+    """Where `excess` changes sign between `inside` (negative) and `outside`; `outside` when it never does.
+
+    The Illinois variant of false position: the same root as bisection in a tenth of the steps.
+    """
+    f_in, f_out = excess(inside), excess(outside)
+    if f_out < 0:
+        return float(round(outside))
+    side = 0
+    for _ in range(STEPS):
+        middle = (inside * f_out - outside * f_in) / (f_out - f_in)
+        if not min(inside, outside) < middle < max(inside, outside):
+            middle = (inside + outside) / 2
+        value = excess(middle)
+        if value >= 0:
+            f_in = f_in / 2 if side == 1 else f_in
+            outside, f_out, side = middle, value, 1
+        else:
+            f_out = f_out / 2 if side == -1 else f_out
+            inside, f_in, side = middle, value, -1
+        if abs(outside - inside) < 1e-13 * max(abs(middle), 1e-6) or value == 0:
+            break
+    return outside

@@ -1,0 +1,69 @@
+"""Can we see? Blind is not good and not bad: it is a cause, a sentence, and since when."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from controller.analysis.accumulate import Scope
+from controller.domain.evidence import Evidence, SloEvidence, Tally
+from controller.domain.measure import BlindCause, Blindness, Measurement
+from controller.domain.rollout import RatioIndicator, Slo
+
+ENOUGH_TO_ACCUSE = 20
+"""Judge results below which its share of errors says nothing yet."""
+
+
+def look(evidence: Evidence, measurements: Sequence[Measurement], scope: Scope) -> Evidence:
+    """Evidence with every SLO's blindness as of this tick, and since when."""
+    seen = {slo.name: _blindness(evidence.of(slo.name), slo, measurements, scope) for slo in scope.rollout.slos}
+    return replace(evidence, slos=tuple(_marked(known, seen.get(known.name), scope.now) for known in evidence.slos))
+
+
+def _marked(known: SloEvidence, blind: Blindness | None, now: datetime) -> SloEvidence:
+    since = None if blind is None else known.blind_since or now
+    return replace(known, blind=blind, blind_since=since)
+
+
+def _blindness(
+    known: SloEvidence | None, slo: Slo, measurements: Sequence[Measurement], scope: Scope
+) -> Blindness | None:
+    if known is None:
+        return None
+    watched = scope.stable if scope.withdrawn else scope.candidate
+    mine = [m for m in measurements if m.slo == slo.name and m.version == watched]
+    if not mine:
+        return Blindness(BlindCause.ABSENT, f"nothing was measured for {watched}")
+    required = slo.scenarios.required if slo.scenarios else ()
+    told = (m.blind for m in mine if m.blind is not None and (m.scenario is None or m.scenario in required))
+    return next(told, None) or _judge_blindness(known, slo, scope)
+
+
+def _judge_blindness(known: SloEvidence, slo: Slo, scope: Scope) -> Blindness | None:
+    if not isinstance(slo.indicator, RatioIndicator):
+        return None
+    window = _sum(known.judge_now, known.judge_before)
+    results = window.errors + window.total
+    if results >= ENOUGH_TO_ACCUSE and window.errors > slo.judge.max_errors * results:
+        detail = f"{window.errors:g} of the judge's last {results:g} results are errors"
+        return Blindness(BlindCause.JUDGE_ERRORS, f"{detail}; allowed: {slo.judge.max_errors:.1%}")
+    return _silence(known, slo, scope)
+
+
+def _silence(known: SloEvidence, slo: Slo, scope: Scope) -> Blindness | None:
+    """Only where traffic was verified can a judge be late; the stage's start counts as its last sign of life."""
+    if scope.since is None and not scope.withdrawn:
+        return None
+    last = known.stable_judged_at if scope.withdrawn else known.candidate_judged_at
+    signs = [at for at in (last, scope.since) if at is not None]
+    age = scope.now - max(signs) if signs else None
+    if age is None or age <= slo.judge.max_age:
+        return None
+    who = scope.stable if scope.withdrawn else scope.candidate
+    seconds, limit = age.total_seconds(), slo.judge.max_age.total_seconds()
+    return Blindness(
+        BlindCause.JUDGE_SILENT, f"no answer of {who} was judged for {seconds:.0f} s; allowed: {limit:.0f} s"
+    )
+
+
+def _sum(one: Tally, other: Tally) -> Tally:
+    return Tally(one.bad + other.bad, one.total + other.total, one.errors + other.errors)

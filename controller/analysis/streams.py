@@ -1,0 +1,116 @@
+"""How evidence is born, adapted to an edited spec, and started again: who gets which share of the budget."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from controller.domain.evidence import Evidence, SloEvidence, StreamEvidence
+from controller.domain.names import Digest, SloName
+from controller.domain.rollout import ModelRollout, Slo
+
+SCENARIO_RESERVE = 0.1
+"""Part of an SLO's weight kept for scenarios that appear during a run."""
+
+
+def fresh(rollout: ModelRollout, digest: Digest) -> Evidence:
+    """No evidence yet, full budget."""
+    return Evidence(digest, tuple(born(slo, share(rollout, slo)) for slo in rollout.slos))
+
+
+def share(rollout: ModelRollout, slo: Slo) -> float:
+    """An SLO's part of its ledger: its weight among the SLOs that carry a stream towards the same action."""
+    peers = [s.weight for s in rollout.slos if s.max_bad is not None and s.on_breach is slo.on_breach]
+    whole = sum(peers)
+    return slo.weight / whole if slo.max_bad is not None and whole > 0 else 0.0
+
+
+def born(slo: Slo, weight: float, budget: float = 1.0) -> SloEvidence:
+    """The streams of one SLO: pooled, and one per scenario named in the spec; none for a `threshold`."""
+    if slo.max_bad is None:
+        return SloEvidence(slo.name, slo.definition)
+    if slo.scenarios is None:
+        pooled = StreamEvidence(None, weight, slo.max_bad, budget)
+        return SloEvidence(slo.name, slo.definition, (pooled,))
+    return with_scenarios(SloEvidence(slo.name, slo.definition), slo, weight, budget, slo.scenarios.required)
+
+
+def with_scenarios(known: SloEvidence, slo: Slo, weight: float, budget: float, scenarios: Sequence[str]) -> SloEvidence:
+    """Half of the weight to the pooled stream, half equally to the scenarios, a tenth kept for new ones."""
+    assert slo.max_bad is not None
+    kept = weight * SCENARIO_RESERVE
+    half = (weight - kept) / 2
+    pooled = StreamEvidence(None, half if scenarios else weight - kept, slo.max_bad, budget)
+    slices = tuple(StreamEvidence(name, half / len(scenarios), slo.max_bad, budget) for name in sorted(scenarios))
+    return replace(known, streams=(pooled, *slices), reserve_weight=kept)
+
+
+def discover(known: SloEvidence, slo: Slo, scenarios: Sequence[str]) -> SloEvidence:
+    """Streams for scenarios seen for the first time: half of what is left in reserve each, never a re-normalisation.
+
+    Before anything was counted the weights are still free: then all scenarios share equally.
+    """
+    have = {stream.scenario for stream in known.streams}
+    new = sorted(set(scenarios) - have)
+    if not new or slo.max_bad is None:
+        return known
+    if all(stream.ticks == 0 for stream in known.streams):
+        weight = sum(stream.weight for stream in known.streams) + known.reserve_weight
+        everyone = sorted({name for name in have if name is not None} | set(new))
+        return with_scenarios(known, slo, weight, known.streams[0].budget, everyone)
+    for name in new:
+        part = known.reserve_weight / 2
+        stream = StreamEvidence(name, part, slo.max_bad, known.streams[0].budget)
+        known = replace(known, streams=(*known.streams, stream), reserve_weight=known.reserve_weight - part)
+    return known
+
+
+def adapt(evidence: Evidence, rollout: ModelRollout) -> Evidence:
+    """Evidence under an edited spec: same definition, same streams; a changed one starts again with half its budget."""
+    return replace(evidence, slos=tuple(_adapted(evidence, rollout, slo) for slo in rollout.slos))
+
+
+def _adapted(evidence: Evidence, rollout: ModelRollout, slo: Slo) -> SloEvidence:
+    known = evidence.of(slo.name)
+    if known is None:
+        return born(slo, share(rollout, slo))
+    if known.definition == slo.definition:
+        return _within(known, share(rollout, slo))
+    return born(slo, share(rollout, slo), budget_left(known) / 2)
+
+
+def _within(known: SloEvidence, most: float) -> SloEvidence:
+    """The same streams with no more weight than the edited spec gives: weights never sum to more than 1."""
+    whole = sum(stream.weight for stream in known.streams) + known.reserve_weight
+    if whole <= most or whole <= 0:
+        return known
+    part = most / whole
+    streams = tuple(replace(stream, weight=stream.weight * part) for stream in known.streams)
+    return replace(known, streams=streams, reserve_weight=known.reserve_weight * part)
+
+
+def lost(rollout: ModelRollout, digest: Digest) -> Evidence:
+    """Evidence that is gone for good starts again with half of the budget."""
+    return restart(fresh(rollout, digest), rollout, [slo.name for slo in rollout.slos])
+
+
+def budget_left(known: SloEvidence) -> float:
+    """What is left of an SLO's budget (1, 1/2, 1/4 ...)."""
+    return min((stream.budget for stream in known.streams), default=1.0)
+
+
+def restart(evidence: Evidence, rollout: ModelRollout, names: Sequence[SloName]) -> Evidence:
+    """The named SLOs start again with half of what was left of their budget: an alarm is never paid for twice."""
+    slos = tuple(
+        born(slo, share(rollout, slo), budget_left(known) / 2) if known and slo.name in names else known
+        for slo, known in ((slo, evidence.of(slo.name)) for slo in rollout.slos)
+    )
+    return replace(evidence, slos=tuple(slo for slo in slos if slo is not None), first_bad_at=None)
+
+
+def new_stage(evidence: Evidence) -> Evidence:
+    """The same evidence with nothing counted for the stage that begins."""
+    return replace(evidence, slos=tuple(_stageless(slo) for slo in evidence.slos))
+
+
+def _stageless(slo: SloEvidence) -> SloEvidence:
+    blank = StreamEvidence(None, 0.0, 0.5).stage
+    return replace(slo, streams=tuple(replace(stream, stage=blank) for stream in slo.streams))

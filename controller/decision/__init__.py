@@ -1,0 +1,1 @@
+"""Pure: position + evidence + observation -> decision. Tables and rules; no I/O, no clock."""

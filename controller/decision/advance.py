@@ -1,0 +1,141 @@
+"""Up, only ever one verified stage at a time, and only on fresh evidence: what is still missing is always said."""
+
+import math
+from datetime import timedelta
+
+from controller.analysis.proof import MIN_SAMPLES
+from controller.decision.begin import enter_stage
+from controller.decision.guard import roll_back
+from controller.decision.traffic import hold
+from controller.decision.turn import Turn, split_for
+from controller.domain.decision import Reason, Severity
+from controller.domain.rollout import OnBreach, Require, Stage, StageKind
+from controller.domain.state import Cause, HeldCause, Phase
+from controller.domain.traffic import Split
+from controller.domain.verdict import StreamVerdict
+
+LOG_CALM = math.log(3.0)
+"""A stream above this has rollback evidence of its own: it may not advance, even with a proof."""
+
+
+def advance(turn: Turn) -> Turn:
+    """Rule of Progressing: count the stage from its verification, complete it, or say what it waits for."""
+    mark = turn.position.traffic
+    if mark is None or mark.verified_at is None:
+        return turn
+    if turn.run.withdrawn:
+        return hold(turn, HeldCause.BLIND, "withdrawn: it returns when the metrics can be read")
+    if mark.split != split_for(turn.run, turn.run.current):
+        return hold(turn, HeldCause.EXTERNAL, "the traffic is not that of the stage; `resume` goes back to it")
+    if turn.run.stage_since is None:
+        return _begin_stage(turn)
+    missing = whats_missing(turn)
+    if missing:
+        return _waiting(turn, missing)
+    if turn.run.spec.suspend:
+        return turn.say("suspended: nothing advances, the guard goes on")
+    if not turn.seen.measured:
+        return turn
+    if len(turn.run.approved_by) < turn.run.current.approvals:
+        return _ask_approval(turn)
+    return complete(turn)
+
+
+def _begin_stage(turn: Turn) -> Turn:
+    stage = turn.run.current
+    return turn.with_run(stage_since=turn.now).tell(Reason.STAGE_VERIFIED, stage=stage.name).say("")
+
+
+def whats_missing(turn: Turn) -> tuple[str, ...]:
+    """Everything the stage still waits for, for people; empty when it is complete but for approvals."""
+    since, stage = turn.run.stage_since, turn.run.current
+    if since is None:
+        return ("its traffic is not verified yet",)
+    missing = []
+    left = stage.min_duration - (turn.now - since)
+    if left > timedelta():
+        missing.append(f"{_duration(left)} of minDuration")
+    missing += [text for s in _gating(turn) if (text := _stream_missing(s, stage)) is not None]
+    missing += [f"{s.slo} cannot be measured" for s in turn.judgement.blind()]
+    judged = {s.slo for s in turn.judgement.streams}
+    missing += [f"{slo.name} has no evidence" for slo in turn.run.spec.slos if slo.name not in judged]
+    return tuple(dict.fromkeys(missing))
+
+
+def _gating(turn: Turn) -> tuple[StreamVerdict, ...]:
+    """Streams that decide on going up: `alert` SLOs are told, they do not gate."""
+    return tuple(s for s in turn.judgement.streams if s.on_breach is not OnBreach.ALERT)
+
+
+def _stream_missing(s: StreamVerdict, stage: Stage) -> str | None:
+    name = f"{s.slo}/{s.scenario}" if s.scenario else s.slo
+    if s.value is not None or s.objective is None or s.strikes:
+        return None if s.strikes == 0 else f"{name}: {s.value} is outside of its threshold"
+    if s.log_e >= LOG_CALM:
+        return f"{name} shows signs of a breach"
+    needed = max(1, stage.min_samples)
+    if s.scenario is None and s.stage_total < needed:
+        return f"{name}: {needed - s.stage_total:,.0f} more judged answers in this stage"
+    if stage.require is Require.PROVEN and s.scenario is None and not s.proven:
+        return f"{name}: about {max(s.proof_needed, 1):,.0f} more judged answers for a proof"
+    return None
+
+
+def _duration(left: timedelta) -> str:
+    seconds = math.ceil(left.total_seconds())
+    if seconds < 120:
+        return f"{seconds} s"
+    return f"{seconds // 60} min" if seconds < 7200 else f"{seconds // 3600} h {seconds % 3600 // 60:02d}"
+
+
+def _waiting(turn: Turn, missing: tuple[str, ...]) -> Turn:
+    stage, since = turn.run.current, turn.run.stage_since
+    assert since is not None
+    turn = turn.say("waiting for " + "; ".join(missing))
+    if turn.now - since < stage.max_duration:
+        return turn
+    why = f"stage {stage.name} is undecided after {_duration(stage.max_duration)}: {'; '.join(missing)}"
+    if turn.run.spec.on_inconclusive is OnBreach.ROLLBACK:
+        return roll_back(turn, Cause.INCONCLUSIVE, detail=why)
+    turn = turn.tell(Reason.HELD, Severity.WARN, cause=HeldCause.DEADLINE.value, why=why)
+    return hold(turn, HeldCause.DEADLINE, why)
+
+
+def _ask_approval(turn: Turn) -> Turn:
+    stage, have = turn.run.current, len(turn.run.approved_by)
+    if turn.position.phase is Phase.AWAITING_APPROVAL:
+        return turn
+    why = f"stage {stage.name} is complete; {have} of {stage.approvals} approvals"
+    turn = turn.tell(Reason.AWAITING_APPROVAL, Severity.WARN, stage=stage.name, why=why)
+    return turn.at(phase=Phase.AWAITING_APPROVAL, message=why)
+
+
+def await_approval(turn: Turn) -> Turn:
+    """Rule of AwaitingApproval: go on when enough people said so and nothing got worse meanwhile."""
+    if len(turn.run.approved_by) < turn.run.current.approvals and not whats_missing(turn):
+        return turn
+    return turn.at(phase=Phase.PROGRESSING, message="")
+
+
+def complete(turn: Turn) -> Turn:
+    """The stage is done: the next one, or promotion after the last."""
+    turn = turn.tell(Reason.STAGE_COMPLETED, stage=turn.run.current.name)
+    if turn.run.stage + 1 < len(turn.run.spec.stages):
+        return enter_stage(turn, turn.run.stage + 1)
+    return _promote(turn)
+
+
+def _promote(turn: Turn) -> Turn:
+    run = turn.run
+    assert run.current.kind is StageKind.FULL
+    if turn.observing:
+        turn = turn.tell(Reason.PROMOTED, Severity.INFO, candidate=run.candidate, observed="would have been promoted")
+        rejected = (*turn.position.rejected, run.digest)
+        turn = turn.at(phase=Phase.COMPLETED, rejected=rejected, message="observe: would have been promoted")
+        return turn.route_to(Split(run.stable))
+    turn = turn.tell(Reason.PROMOTED, Severity.INFO, candidate=run.candidate, former=run.stable, run=run.id)
+    turn = turn.at(phase=Phase.COMPLETED, stable=run.candidate, former=run.stable, promoted_at=turn.now, message="")
+    return turn.route_to(Split(run.candidate))
+
+
+__all__ = ["LOG_CALM", "MIN_SAMPLES", "advance", "await_approval", "complete", "whats_missing"]

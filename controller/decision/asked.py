@@ -1,0 +1,150 @@
+"""What people asked for: each request is answered once, with who and why, and never out of turn."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from controller.analysis import streams
+from controller.analysis.judge import blind_now
+from controller.decision.begin import enter_stage, give_up, start_run
+from controller.decision.turn import Turn, loading
+from controller.domain.decision import Reason, Severity
+from controller.domain.request import Ask, OperatorRequest
+from controller.domain.rollout import OnBreach
+from controller.domain.state import HeldCause, Phase
+
+RUNNING = frozenset(
+    {Phase.PENDING, Phase.PROGRESSING, Phase.HELD, Phase.PAUSED, Phase.AWAITING_APPROVAL, Phase.STALLED}
+)
+
+
+def answer(turn: Turn) -> Turn:
+    """Rule for every phase: all pending requests in the order they came."""
+    for request in turn.seen.requests:
+        turn = replace(_ANSWERS[request.ask](turn, request), settled=(*turn.settled, request.id))
+    return turn
+
+
+def _refuse(turn: Turn, request: OperatorRequest, why: str) -> Turn:
+    return turn.tell(
+        Reason.REFUSED, actor=request.actor, request=request.id, ask=request.ask.value, why=why, said=request.reason
+    )
+
+
+def _abort(turn: Turn, request: OperatorRequest) -> Turn:
+    if turn.position.phase not in RUNNING or not turn.position.under_way:
+        return _refuse(turn, request, f"there is no run to abort: {turn.position.phase.value}")
+    return give_up(turn, request.actor, request.reason)
+
+
+def _pause(turn: Turn, request: OperatorRequest) -> Turn:
+    position = turn.position
+    if position.phase not in (Phase.PENDING, Phase.PROGRESSING, Phase.AWAITING_APPROVAL, Phase.HELD):
+        return _refuse(turn, request, f"only a run under way can be paused: {position.phase.value}")
+    if position.phase is Phase.HELD and position.held is not HeldCause.BLIND:
+        return _refuse(turn, request, "it is held already: nothing advances until `resume`")
+    loading = position.phase is Phase.PENDING
+    told = turn.tell(Reason.PAUSED, Severity.INFO, request.actor, said=request.reason)
+    back = Phase.PENDING if loading else Phase.PROGRESSING
+    return told.at(phase=Phase.PAUSED, resume_phase=back, message=f"paused by {request.actor}: {request.reason}")
+
+
+def _resume(turn: Turn, request: OperatorRequest) -> Turn:
+    position = turn.position
+    told = turn.tell(Reason.RESUMED, Severity.INFO, request.actor, said=request.reason)
+    if position.phase is Phase.STALLED and not position.under_way and position.split() is not None:
+        return _resume_route(told)
+    if position.phase is Phase.PAUSED:
+        return _resume_paused(told)
+    if position.phase is not Phase.HELD or position.held is None:
+        return _refuse(turn, request, f"nothing to resume: {position.phase.value}")
+    if position.held is HeldCause.BLIND:
+        return _refuse(turn, request, "blind: it goes on by itself when the metrics can be read again")
+    if position.held is HeldCause.EXTERNAL and turn.evidence is not None and blind_now(turn.evidence):
+        return _refuse(turn, request, "blind: traffic goes up again only when the metrics can be read; try again then")
+    return _RESUMES[position.held](told)
+
+
+def _resume_route(turn: Turn) -> Turn:
+    """A person says that the route should be as we know it; a run that was tried stays tried."""
+    split, back = turn.position.split(), turn.position.resume_phase
+    assert split is not None
+    back = back if back in (Phase.ROLLED_BACK, Phase.COMPLETED) else Phase.IDLE
+    return turn.at(phase=back, resume_phase=None, message="").route_to(split)
+
+
+def _resume_paused(turn: Turn) -> Turn:
+    if loading(turn.position):
+        return turn.at(phase=Phase.PENDING, resume_phase=None, message="")
+    return _go_on(turn)
+
+
+def _go_on(turn: Turn) -> Turn:
+    """A withdrawn candidate returns to its stage when sight is back, never straight into the count of a stage."""
+    if turn.run.withdrawn:
+        why = "withdrawn: it returns when the metrics can be read"
+        return turn.at(phase=Phase.HELD, held=HeldCause.BLIND, resume_phase=Phase.PROGRESSING, message=why)
+    return turn.at(phase=Phase.PROGRESSING, resume_phase=None, message="")
+
+
+def _resume_deadline(turn: Turn) -> Turn:
+    """A person grants the same time again."""
+    if loading(turn.position):
+        return turn.with_run(started_at=turn.now).at(phase=Phase.PENDING, resume_phase=None, message="")
+    since = None if turn.run.stage_since is None else turn.now
+    return _go_on(turn.with_run(stage_since=since))
+
+
+def _resume_external(turn: Turn) -> Turn:
+    return enter_stage(turn, turn.run.stage)
+
+
+def _resume_breach(turn: Turn) -> Turn:
+    """The hold-class streams start again with half of their budget; everything else keeps its evidence."""
+    spec = turn.run.spec
+    names = [slo.name for slo in spec.slos if slo.on_breach is OnBreach.HOLD]
+    evidence = streams.restart(turn.evidence, spec, names) if turn.evidence else None
+    return _go_on(replace(turn, evidence=evidence))
+
+
+def _retry(turn: Turn, request: OperatorRequest) -> Turn:
+    spec, position = turn.seen.spec.spec, turn.position
+    target = spec.find(spec.version) if spec and not turn.seen.spec.problems else None
+    resting = position.phase in (Phase.ROLLED_BACK, Phase.IDLE, Phase.COMPLETED)
+    if spec is None or target is None or not resting or position.stable is None or target.name == position.stable:
+        return _refuse(turn, request, f"there is nothing to try again: {position.phase.value}")
+    after_breach = target.digest in position.rejected
+    kept = turn.evidence if turn.evidence and turn.evidence.digest == target.digest else None
+    if after_breach:
+        kept = streams.restart(kept or streams.fresh(spec, target.digest), spec, [slo.name for slo in spec.slos])
+    turn = replace(turn, evidence=kept)
+    turn = turn.at(rejected=tuple(d for d in position.rejected if d != target.digest))
+    fate = "half" if after_breach else "kept"
+    turn = turn.tell(Reason.RETRIED, Severity.INFO, request.actor, said=request.reason, evidence=fate)
+    return start_run(turn, spec, target, request.actor)
+
+
+def _approve(turn: Turn, request: OperatorRequest) -> Turn:
+    if turn.position.phase not in (Phase.AWAITING_APPROVAL, Phase.PROGRESSING) or not turn.run.current.approvals:
+        return _refuse(turn, request, "this stage asks for no approval now")
+    if request.actor in turn.run.approved_by:
+        return _refuse(turn, request, f"{request.actor} has approved this stage already")
+    turn = turn.with_run(approved_by=(*turn.run.approved_by, request.actor))
+    have, need = len(turn.run.approved_by), turn.run.current.approvals
+    return turn.tell(Reason.APPROVED, Severity.INFO, request.actor, said=request.reason, have=have, need=need)
+
+
+_ANSWERS: Mapping[Ask, Callable[[Turn, OperatorRequest], Turn]] = {
+    Ask.ABORT: _abort,
+    Ask.PAUSE: _pause,
+    Ask.RESUME: _resume,
+    Ask.RETRY: _retry,
+    Ask.APPROVE: _approve,
+}
+
+_RESUMES: Mapping[HeldCause, Callable[[Turn], Turn]] = {
+    HeldCause.DEADLINE: _resume_deadline,
+    HeldCause.EXTERNAL: _resume_external,
+    HeldCause.BREACH: _resume_breach,
+    HeldCause.FROZEN: _resume_deadline,
+    HeldCause.REVIEW: _resume_deadline,
+}

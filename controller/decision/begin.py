@@ -1,0 +1,240 @@
+"""Before and between runs: what is stable, should a run begin, is the candidate fit to get traffic?"""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from controller.analysis import streams
+from controller.decision.edits import end_run
+from controller.decision.guard import refuse_breached
+from controller.decision.traffic import describe
+from controller.decision.turn import Turn, split_for
+from controller.domain.decision import Reason, Severity
+from controller.domain.names import RunId, VersionName
+from controller.domain.observation import Readiness
+from controller.domain.rollout import ModelRollout, OnBreach, Provenance, Version
+from controller.domain.state import Cause, HeldCause, Phase, Run
+from controller.domain.traffic import Split
+
+LOADING_DEADLINE = timedelta(minutes=10)
+"""How long a version without `startup` may take until it answers."""
+
+
+def rest(turn: Turn) -> Turn:
+    """Rule for the phases without a run: know what is stable, keep it served, begin when the spec says so."""
+    spec, problem = turn.seen.spec.spec, _no_start(turn)
+    if problem is not None:
+        return _stalled(turn, problem)
+    assert spec is not None
+    if turn.position.stable is None:
+        return _find_stable(turn, spec)
+    strange = _moved_by_hand(turn)
+    if strange is not None:
+        return _stalled(turn, strange)
+    return _begin(_put_back(turn), spec)
+
+
+def _put_back(turn: Turn) -> Turn:
+    """At rest the route belongs to stable: whatever else appears is taken away again, and said once."""
+    mark, route = turn.position.traffic, turn.route
+    if mark is None or mark.verified_at is None or route is None or turn.observing:
+        return turn
+    if route.table == mark.split.table():
+        return turn
+    found = describe(route.table) if route.table else "no route"
+    turn = turn.tell(Reason.DRIFT_CORRECTED, Severity.WARN, found=found)
+    return turn.at(traffic=replace(mark, verified_at=None, applied_at=turn.now, overdue=False))
+
+
+def _no_start(turn: Turn) -> str | None:
+    seen = turn.seen.spec
+    if seen.deleted or seen.spec is None:
+        told = f": {seen.problems[0]}" if seen.problems else ""
+        return f"there is no good spec{told}; traffic is left as it is"
+    if seen.problems:
+        return f"the spec is broken: {seen.problems[0]}"
+    return turn.seen.route_conflict
+
+
+def _stalled(turn: Turn, why: str) -> Turn:
+    if turn.position.phase is Phase.STALLED:
+        return turn.say(why)
+    turn = turn.tell(Reason.STALLED, Severity.WARN, why=why)
+    return turn.at(phase=Phase.STALLED, resume_phase=turn.position.phase, message=why)
+
+
+def _unstalled(turn: Turn) -> Turn:
+    if turn.position.phase is not Phase.STALLED:
+        return turn
+    back = turn.position.resume_phase
+    back = back if back in (Phase.ROLLED_BACK, Phase.COMPLETED) else Phase.IDLE
+    return turn.at(phase=back, message="", resume_phase=None)
+
+
+def _find_stable(turn: Turn, spec: ModelRollout) -> Turn:
+    """State and journal know nothing: ask the route, then the spec; never guess."""
+    if turn.route is None:
+        why = getattr(turn.seen.route, "why", "unknown")
+        return _stalled(turn, f"what serves now cannot be known: {why}")
+    table = turn.route.table
+    sole = table.sole() if table else None
+    if sole is not None and spec.find(sole) is not None:
+        return _adopt(turn, sole, "the route sends everything to it")
+    if table is None and spec.initial_stable is not None:
+        return _adopt(turn, spec.initial_stable, "initialStable says so and nothing is routed yet")
+    found = describe(table) if table else "no route yet"
+    hint = "set spec.initialStable to the version that serves" if table is None else "send everything to one version"
+    return _stalled(turn, f"what is stable? found {found}; {hint}")
+
+
+def _adopt(turn: Turn, stable: VersionName, why: str) -> Turn:
+    turn = _unstalled(turn).tell(Reason.ADOPTED, stable=stable, why=why)
+    return turn.at(stable=stable).route_to(Split(stable))
+
+
+def _moved_by_hand(turn: Turn) -> str | None:
+    """Without a run nobody fights a person: a route that serves another listed version is left alone."""
+    mark, route = turn.position.traffic, turn.route
+    if mark is None or mark.accepted_at is None or route is None or route.table is None or turn.observing:
+        return None
+    sole, stable = route.table.sole(), turn.position.stable
+    if sole is None or sole == stable:
+        return None
+    return f"the route sends everything to {sole}, but {stable} is stable; commit `version: {sole}` or `resume`"
+
+
+def _begin(turn: Turn, spec: ModelRollout) -> Turn:
+    turn = _unstalled(turn)
+    target = spec.find(spec.version)
+    assert target is not None
+    if target.name == turn.position.stable:
+        return _settle(turn)
+    if _was_tried(turn, target):
+        return turn
+    if _may_return(turn, spec, target):
+        return _return(turn, target)
+    if target.digest in turn.position.rejected:
+        return turn.say(f"{target.name} was rolled back before; `retry` with a reason tries it again")
+    if spec.suspend:
+        return turn.say("suspended: no run begins")
+    return start_run(turn, spec, target)
+
+
+def _settle(turn: Turn) -> Turn:
+    if turn.position.phase is Phase.ROLLED_BACK:
+        return turn.at(phase=Phase.IDLE, message="", breach=None)
+    return turn
+
+
+def _was_tried(turn: Turn, target: Version) -> bool:
+    last = turn.position.run
+    return turn.position.phase is Phase.ROLLED_BACK and last is not None and last.digest == target.digest
+
+
+def _may_return(turn: Turn, spec: ModelRollout, target: Version) -> bool:
+    position = turn.position
+    inside = position.promoted_at is not None and turn.now - position.promoted_at <= spec.rollback_window
+    ready = turn.seen.readiness.get(target.name) is Readiness.READY
+    return target.name == position.former and inside and ready
+
+
+def _return(turn: Turn, target: Version) -> Turn:
+    """Back to the former stable, which served minutes ago: at once, and said. The one that is left needs a run."""
+    left = turn.position.stable
+    turn = turn.tell(Reason.RETURNED, Severity.INFO, stable=target.name, left=left)
+    phase = Phase.IDLE
+    turn = turn.at(phase=phase, stable=target.name, former=None, promoted_at=None, run=None, message="")
+    return turn.route_to(Split(target.name))
+
+
+def start_run(turn: Turn, spec: ModelRollout, target: Version, actor: str | None = None) -> Turn:
+    """A run begins: pinned to the spec as it is, evidence of the same digest kept."""
+    number = turn.position.runs + 1
+    assert turn.position.stable is not None
+    run = Run(
+        id=RunId(f"{spec.key.name}-{number}"),
+        number=number,
+        stable=turn.position.stable,
+        candidate=target.name,
+        digest=target.digest,
+        spec=spec,
+        provenance=turn.seen.spec.provenance or Provenance("unknown"),
+        started_at=turn.now,
+    )
+    kept = turn.evidence if turn.evidence and turn.evidence.digest == target.digest else None
+    evidence = streams.adapt(kept, spec) if kept else streams.fresh(spec, target.digest)
+    turn = replace(turn, evidence=streams.new_stage(evidence))
+    turn = turn.at(
+        phase=Phase.PENDING, run=run, runs=number, breach=None, resume_phase=None, message=f"loading {target.name}"
+    )
+    return turn.tell(
+        Reason.RUN_STARTED,
+        Severity.INFO,
+        actor=actor or run.provenance.author,
+        run=run.id,
+        candidate=run.candidate,
+        stable=run.stable,
+        commit=run.provenance.commit,
+        message=run.provenance.message,
+    )
+
+
+def prepare(turn: Turn) -> Turn:
+    """Rule of Pending: load, probe, identity; then the first stage. Waiting is not failing."""
+    if turn.run.spec.suspend:
+        return turn.say("suspended: the first stage is not entered")
+    checked = turn.seen.preflight
+    if checked.readiness is not Readiness.READY:
+        return _still_loading(turn)
+    if not turn.run.ready:
+        turn = turn.with_run(ready=True, loaded_at=turn.now).tell(Reason.LOADED, candidate=turn.run.candidate)
+    if checked.problem is not None:
+        return _preflight_failed(turn, checked.problem)
+    if not checked.done:
+        return turn.say("checking that the metrics tell the versions apart")
+    if not _stable_verified(turn):
+        return turn.say("waiting until stable's traffic is verified")
+    worst = turn.judgement.breach(OnBreach.ROLLBACK)
+    if worst is not None:
+        return refuse_breached(turn, worst)
+    return enter_stage(turn, 0)
+
+
+def _stable_verified(turn: Turn) -> bool:
+    mark, route = turn.position.traffic, turn.route
+    if mark is None or mark.verified_at is None or route is None:
+        return False
+    return turn.observing or route.table == mark.split.table()
+
+
+def _still_loading(turn: Turn) -> Turn:
+    candidate = turn.run.spec.find(turn.run.candidate)
+    limit = candidate.startup.deadline if candidate and candidate.startup else LOADING_DEADLINE
+    if turn.now - turn.run.started_at < limit:
+        state = turn.seen.preflight.readiness.value
+        return turn.say(f"waiting for {turn.run.candidate} to load ({state})")
+    why = f"{turn.run.candidate} was not ready within {limit}; no traffic was moved; `resume` waits again"
+    turn = turn.tell(Reason.HELD, Severity.WARN, cause=HeldCause.DEADLINE.value, why=why)
+    return turn.at(phase=Phase.HELD, held=HeldCause.DEADLINE, resume_phase=Phase.PENDING, message=why)
+
+
+def _preflight_failed(turn: Turn, problem: str) -> Turn:
+    message = f"the run does not start: {problem}"
+    if turn.position.message == message:
+        return turn
+    return turn.tell(Reason.PREFLIGHT_FAILED, Severity.WARN, why=problem).say(message)
+
+
+def enter_stage(turn: Turn, index: int) -> Turn:
+    """Want this stage's split; the stage begins to count when it is verified."""
+    evidence = streams.new_stage(turn.evidence) if turn.evidence else None
+    turn = replace(turn, evidence=evidence)
+    turn = turn.with_run(stage=index, stage_since=None, approved_by=(), withdrawn=False)
+    stage = turn.run.current
+    turn = turn.at(phase=Phase.PROGRESSING, resume_phase=None, message=f"waiting for stage {stage.name} to be verified")
+    turn = turn.route_to(split_for(turn.run, stage))
+    return turn.tell(Reason.STAGE_ENTERED, stage=stage.name, weight=stage.weight, mirror=stage.mirror)
+
+
+def give_up(turn: Turn, actor: str, reason: str) -> Turn:
+    """A person's `abort`."""
+    return end_run(turn, Cause.ABORTED, reason or "aborted", actor)

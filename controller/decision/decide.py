@@ -1,0 +1,57 @@
+"""Position, evidence, verdicts, observation -> decision. Guard first, then people, spec, traffic, and only then up."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from controller.decision.advance import advance, await_approval
+from controller.decision.asked import answer
+from controller.decision.begin import prepare, rest
+from controller.decision.edits import follow_spec
+from controller.decision.guard import finish_rollback, guard
+from controller.decision.sight import watch_sight
+from controller.decision.traffic import check_share, correct_drift, count_exposure, limit_mirror, to_write, verify
+from controller.decision.turn import Rule, Turn
+from controller.domain.decision import Decision
+from controller.domain.state import Phase
+
+SOON = timedelta(milliseconds=250)
+"""When to look again while a split is on its way."""
+
+GUARDED: tuple[Rule, ...] = (count_exposure, guard, answer, follow_spec, correct_drift, verify)
+
+RULES: Mapping[Phase, tuple[Rule, ...]] = {
+    Phase.IDLE: (answer, verify, rest),
+    Phase.PENDING: (count_exposure, answer, follow_spec, verify, prepare),
+    Phase.PROGRESSING: (*GUARDED, check_share, limit_mirror, watch_sight, advance),
+    Phase.HELD: (*GUARDED, check_share, watch_sight),
+    Phase.PAUSED: (*GUARDED, check_share, watch_sight),
+    Phase.AWAITING_APPROVAL: (*GUARDED, check_share, watch_sight, await_approval),
+    Phase.ROLLING_BACK: (count_exposure, answer, verify, finish_rollback),
+    Phase.ROLLED_BACK: (count_exposure, answer, verify, rest),
+    Phase.COMPLETED: (answer, verify, rest),
+    Phase.STALLED: (answer, verify, rest),
+}
+STALLED_IN_RUN: tuple[Rule, ...] = (*GUARDED, check_share, watch_sight)
+
+
+def decide(turn: Turn) -> Decision:
+    """Apply the rules of the phase in order; a rule that changes the phase ends the tick's chain."""
+    phase = turn.position.phase
+    stalled_in_run = phase is Phase.STALLED and turn.position.under_way
+    for rule in STALLED_IN_RUN if stalled_in_run else RULES[phase]:
+        turn = rule(turn)
+        if turn.position.phase is not phase:
+            break
+    wanted = to_write(turn)
+    return Decision(
+        turn.position, turn.evidence, turn.judgement, wanted, turn.notices, turn.settled, _revisit(turn, phase)
+    )
+
+
+def _revisit(turn: Turn, before: Phase) -> timedelta:
+    mark, position = turn.position.traffic, turn.position
+    unproved = mark is not None and mark.verified_at is None
+    if unproved or position.phase is not before:
+        return SOON
+    run = position.run
+    return run.spec.interval if run and position.under_way else timedelta(seconds=60)

@@ -1,0 +1,1 @@
+"""The nouns of the house: frozen values from the standard library only. No I/O, no clock, no randomness."""

@@ -1,0 +1,26 @@
+"""What people ask for. Requests are observed like anything else; who asked and why is always recorded."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Ask(StrEnum):
+    """The verbs of operators."""
+
+    ABORT = "abort"
+    RETRY = "retry"
+    PAUSE = "pause"
+    RESUME = "resume"
+    APPROVE = "approve"
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorRequest:
+    """One request of one person. `id` makes it count once, however often it is seen."""
+
+    id: str
+    ask: Ask
+    actor: str
+    reason: str
+    at: datetime

@@ -1,0 +1,297 @@
+"""`ModelRollout` as the rest of the house sees it: parsed, complete, frozen."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import Literal
+
+from controller.domain.names import Digest, RolloutKey, SloName, VersionName
+
+
+@dataclass(frozen=True, slots=True)
+class BackendRef:
+    """Where a version listens. `Host`: `name` is an address or DNS name; `Service`: a Kubernetes Service."""
+
+    kind: Literal["Host", "Service"]
+    name: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Startup:
+    """How to see that a version is loaded: GET `path` answers 2xx. Past `deadline` the run is held, not failed."""
+
+    path: str
+    deadline: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which series belong to a version: those whose `label` equals `value` (already filled in)."""
+
+    label: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A named, immutable bundle behind one backend. `digest` hashes the bundle; `pinned` is False without one."""
+
+    name: VersionName
+    backend: BackendRef
+    digest: Digest
+    pinned: bool
+    identity: Identity
+    startup: Startup | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """A label and the values that count."""
+
+    label: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """Counter series of one metric family."""
+
+    metric: str
+    match: tuple[Matcher, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RatioIndicator:
+    """Bad of total, both counters."""
+
+    bad: Selector
+    total: Selector
+    errors: Selector | None = None
+    kind: Literal["ratio"] = "ratio"
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyIndicator:
+    """Requests of a histogram that took longer than `under` seconds, of all; `under` must be a bucket bound."""
+
+    histogram: str
+    under: float
+    match: tuple[Matcher, ...] = ()
+    kind: Literal["latency"] = "latency"
+
+
+@dataclass(frozen=True, slots=True)
+class PromqlIndicator:
+    """A value. `query` still holds `{{version}}`, filled in as an escaped string for each version."""
+
+    query: str
+    kind: Literal["promql"] = "promql"
+
+
+Indicator = RatioIndicator | LatencyIndicator | PromqlIndicator
+
+
+@dataclass(frozen=True, slots=True)
+class Scenarios:
+    """Slices of an SLI by a label. The total of slice s counts the label values s and `baseline`."""
+
+    label: str
+    baseline: str
+    required: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class JudgePolicy:
+    """When the judge itself is not to be trusted: share of errors (0..1), age of the newest judged answer."""
+
+    max_errors: float
+    max_age: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """Bounds for a value; acts after `consecutive` values in a row outside of them."""
+
+    max: float | None
+    min: float | None
+    consecutive: int
+
+
+class OnBreach(StrEnum):
+    """What a breach of an SLO leads to."""
+
+    ROLLBACK = "rollback"
+    HOLD = "hold"
+    ALERT = "alert"
+
+
+@dataclass(frozen=True, slots=True)
+class Slo:
+    """An SLI and the objective it is held to.
+
+    `max_bad` is the objective as a rate of bad (0..1), None for a `threshold`. `weight` is the share of its
+    ledger's budget (they sum to 1 per action). `definition` hashes what evidence depends on: indicator, objective,
+    scenarios, judge.
+    """
+
+    name: SloName
+    indicator: Indicator
+    definition: str
+    weight: float
+    max_bad: float | None = None
+    threshold: Threshold | None = None
+    scenarios: Scenarios | None = None
+    judge: JudgePolicy = field(default_factory=lambda: JudgePolicy(0.05, timedelta(minutes=10)))
+    on_breach: OnBreach = OnBreach.ROLLBACK
+    max_false_promotion: float = 0.05
+
+
+class StageKind(StrEnum):
+    """What a stage does with traffic."""
+
+    SHADOW = "shadow"
+    COHORT = "cohort"
+    CANARY = "canary"
+    FULL = "full"
+
+
+class Require(StrEnum):
+    """What the evidence must say before a stage is left upwards."""
+
+    NO_BREACH = "noBreach"
+    PROVEN = "proven"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One entry of `stages`. `weight` is percent of live requests, `mirror` percent of requests copied."""
+
+    name: str
+    kind: StageKind
+    min_duration: timedelta
+    max_duration: timedelta
+    require: Require
+    weight: int = 0
+    mirror: int = 0
+    max_mirrored: int | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    min_samples: int = 0
+    approvals: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EnvoyRoute:
+    """An Envoy on this machine. With `listen` Tidegate runs it; without, it drives one that reads `config_dir`.
+
+    `admin` is host:port of the admin interface. `hosts` and `prefix` say which requests the rollout owns.
+    """
+
+    admin: str
+    config_dir: str
+    listen: str | None = None
+    hosts: tuple[str, ...] = ("*",)
+    prefix: str = "/"
+    router: Literal["envoy"] = "envoy"
+
+
+@dataclass(frozen=True, slots=True)
+class Sticky:
+    """What keeps a conversation on one version: the value of a request header or of a cookie."""
+
+    by: Literal["header", "cookie"]
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where the rollout's requests pass. `identity` (in `target`) makes two rollouts on one route comparable."""
+
+    target: EnvoyRoute
+    sticky: Sticky | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MetricServer:
+    """One metric server; equal values share one sampler. Secrets are read from files, never kept here.
+
+    `urls` is one base URL for `prometheus`, one or more /metrics pages for `scrape`. `scrape_interval` is how often
+    new samples are expected: older than three of them is stale.
+    """
+
+    provider: Literal["prometheus", "scrape"]
+    urls: tuple[str, ...]
+    scrape_interval: timedelta = timedelta(seconds=15)
+    timeout: timedelta = timedelta(seconds=10)
+    bearer_file: str | None = None
+    basic_user: str | None = None
+    basic_password_file: str | None = None
+    ca_file: str | None = None
+    insecure_skip_verify: bool = False
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class Mode(StrEnum):
+    """`observe` judges and says what it would do; it writes no route."""
+
+    ENFORCE = "enforce"
+    OBSERVE = "observe"
+
+
+class BlindAction(StrEnum):
+    """What happens when the guard has been blind for too long."""
+
+    WITHDRAW = "withdraw"
+    HOLD = "hold"
+    ROLLBACK = "rollback"
+
+
+@dataclass(frozen=True, slots=True)
+class BlindPolicy:
+    """After how long blind, then what."""
+
+    after: timedelta
+    then: BlindAction
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRollout:
+    """The declarative resource, whole. `horizon` is the planned length of a run in ticks of `interval`.
+
+    `content_hash` is of the whole spec; `run_hash` only of what a run is pinned to (bundles, routes, kinds and
+    weights of stages): when it differs, an edit starts a new run.
+    """
+
+    key: RolloutKey
+    version: VersionName
+    versions: tuple[Version, ...]
+    route: Route
+    metrics: MetricServer
+    slos: tuple[Slo, ...]
+    stages: tuple[Stage, ...]
+    content_hash: str
+    run_hash: str
+    horizon: int
+    mode: Mode = Mode.ENFORCE
+    suspend: bool = False
+    interval: timedelta = timedelta(seconds=15)
+    max_false_rollback: float = 0.05
+    on_inconclusive: OnBreach = OnBreach.HOLD
+    on_blind: BlindPolicy = BlindPolicy(timedelta(minutes=5), BlindAction.WITHDRAW)
+    rollback_window: timedelta = timedelta(hours=24)
+    initial_stable: VersionName | None = None
+
+    def find(self, name: VersionName | None) -> Version | None:
+        """The listed version of that name, or None."""
+        return next((version for version in self.versions if version.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a spec came from: a file, and for git the commit."""
+
+    file: str
+    line: int = 1
+    commit: str | None = None
+    author: str | None = None
+    message: str | None = None

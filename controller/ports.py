@@ -1,0 +1,151 @@
+"""Every door of the house, as Protocols. Adapters stand behind them; the pure rooms never see an adapter."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from controller.domain.evidence import Evidence
+from controller.domain.measure import FamilyAsk, QueryAsk, Snapshot
+from controller.domain.names import Digest, RolloutKey, VersionName
+from controller.domain.observation import SpecSeen
+from controller.domain.problem import SpecProblem
+from controller.domain.record import (
+    Alert,
+    Delivery,
+    JournalEntry,
+    OutboxItem,
+    Stored,
+    TickRecord,
+)
+from controller.domain.rollout import BackendRef, MetricServer, Route
+from controller.domain.traffic import Capabilities, RouteSeen, Split
+
+
+class Clock(Protocol):
+    """Where `now` comes from."""
+
+    def now(self) -> datetime:
+        """The present instant, aware, UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never jump, for measuring durations."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait; the manual clock returns at once and moves on."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RouteBinding:
+    """What a router must know of one rollout: its route and where each version listens."""
+
+    key: RolloutKey
+    route: Route
+    backends: Mapping[VersionName, BackendRef]
+
+
+class TrafficRouter(Protocol):
+    """Moves the traffic of one rollout. Asked for whole splits; doing one twice is harmless."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this router can do."""
+        ...
+
+    def apply(self, split: Split) -> None:
+        """Write the split. Raises RouterUnavailableError; returning does not mean that the data plane has it yet."""
+        ...
+
+    def observe(self) -> RouteSeen:
+        """The data plane as it is. Raises RouterUnavailableError when it cannot be known."""
+        ...
+
+
+RouterFactory = Callable[[RouteBinding], TrafficRouter]
+
+
+class MetricProvider(Protocol):
+    """Asks one metric server."""
+
+    def fetch(self, asks: Sequence[FamilyAsk | QueryAsk], at: datetime) -> Snapshot:
+        """Answers for all asks. Never raises for the server's faults: they are `problem`s in the snapshot."""
+        ...
+
+
+ProviderFactory = Callable[[MetricServer], MetricProvider]
+
+
+@dataclass(frozen=True, slots=True)
+class Specs:
+    """All rollouts one source knows. `problems` are of documents that belong to no known rollout.
+
+    `trouble` is set when the source itself is unreachable: what is there is used on, and `as_of` says how old it is.
+    """
+
+    rollouts: Mapping[RolloutKey, SpecSeen] = field(default_factory=dict)
+    problems: tuple[SpecProblem, ...] = ()
+    trouble: str | None = None
+    as_of: datetime | None = None
+
+
+class SpecSource(Protocol):
+    """Where specs come from."""
+
+    def read(self) -> Specs:
+        """All specs as they are now: last good ones kept, problems told. Never raises for bad input."""
+        ...
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Call `changed` (from any thread) when reading again is worthwhile."""
+        ...
+
+    def close(self) -> None:
+        """Stop watching."""
+        ...
+
+
+class Store(Protocol):
+    """Positions, evidence, journal: committed together."""
+
+    def load(self) -> Sequence[Stored]:
+        """Everything known, at start-up. Raises StoreUnavailableError."""
+        ...
+
+    def commit(self, record: TickRecord) -> None:
+        """All of a tick in one transaction. Raises StaleWriteError, StoreUnavailableError."""
+        ...
+
+    def evidence(self, key: RolloutKey, digest: Digest) -> Evidence | None:
+        """Evidence of a digest tried earlier (a retry goes on from it), or None. Raises StoreUnavailableError."""
+        ...
+
+    def journal(self, key: RolloutKey, limit: int) -> Sequence[JournalEntry]:
+        """The newest entries of a rollout, newest first. Raises StoreUnavailableError."""
+        ...
+
+    def prune(self, before: datetime) -> int:
+        """Forget measurements older than `before`; decisions are kept for ever. Returns how many rows went."""
+        ...
+
+
+class Outbox(Protocol):
+    """Alerts on their way: written with the tick that caused them, removed when delivered."""
+
+    def due(self, now: datetime, limit: int) -> Sequence[OutboxItem]:
+        """Alerts to try now, oldest first. Raises StoreUnavailableError."""
+        ...
+
+    def settle(self, item: OutboxItem, delivery: Delivery, not_before: datetime) -> None:
+        """Write how a try ended; RETRY keeps the item until `not_before`."""
+        ...
+
+
+class AlertChannel(Protocol):
+    """Tells people."""
+
+    def send(self, alert: Alert) -> Delivery:
+        """Try once. Never raises for the receiver's faults."""
+        ...

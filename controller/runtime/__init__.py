@@ -1,0 +1,1 @@
+"""Verbs: the only room that knows everybody. One pass: observe -> judge -> decide -> persist -> execute -> record."""

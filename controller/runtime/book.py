@@ -1,0 +1,121 @@
+"""The book of rollouts: what this process holds of each one between two passes. Spec, position, evidence, inbox."""
+
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from controller.domain.decision import Notice
+from controller.domain.evidence import Evidence
+from controller.domain.names import RolloutKey
+from controller.domain.observation import Preflight, SpecSeen, Unknown
+from controller.domain.record import Stored
+from controller.domain.request import OperatorRequest
+from controller.domain.rollout import ModelRollout
+from controller.domain.state import Phase, Position
+from controller.domain.traffic import RouteSeen
+from controller.domain.verdict import Judgement
+from controller.ports import Specs
+
+
+@dataclass(slots=True)
+class Held:
+    """One rollout, owned by whoever holds `lock`. `seq`: last committed number; `unsaved`: memory is ahead."""
+
+    key: RolloutKey
+    position: Position
+    seq: int = 0
+    evidence: Evidence | None = None
+    spec: SpecSeen = field(default_factory=lambda: SpecSeen(None))
+    conflict: str | None = None
+    judgement: Judgement = field(default_factory=Judgement)
+    route: RouteSeen | Unknown = field(default_factory=lambda: Unknown("not looked at yet"))
+    preflight: Preflight = field(default_factory=Preflight)
+    probed_run: str | None = None
+    measured_at: datetime | None = None
+    unsaved: bool = False
+    inbox: list[OperatorRequest] = field(default_factory=list)
+    answers: dict[str, tuple[Notice, ...]] = field(default_factory=dict)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    changed: threading.Condition = field(default_factory=threading.Condition)
+    version: int = 0
+
+    @property
+    def active(self) -> ModelRollout | None:
+        """The spec in force: the run's pinned one, else the newest good one."""
+        if self.position.under_way and self.position.run is not None:
+            return self.position.run.spec
+        return self.spec.spec
+
+    def tell_watchers(self) -> None:
+        """Wake everybody who waits for news of this rollout."""
+        with self.changed:
+            self.version += 1
+            self.changed.notify_all()
+
+
+class Book:
+    """All rollouts of this process. Specs come in by `take`, everything else through the passes."""
+
+    def __init__(self, stored: Iterable[Stored] = ()) -> None:
+        self._lock = threading.Lock()
+        self._all = {one.key: Held(one.key, one.position, one.seq, one.evidence) for one in stored}
+
+    def get(self, key: RolloutKey) -> Held | None:
+        """What is held of `key`, or None."""
+        with self._lock:
+            return self._all.get(key)
+
+    def all(self) -> Sequence[Held]:
+        """Every rollout, by name."""
+        with self._lock:
+            return [self._all[key] for key in sorted(self._all)]
+
+    def take(self, specs: Specs, now: datetime) -> tuple[RolloutKey, ...]:
+        """The newest specs; returns the rollouts whose spec changed (all known ones that are gone included)."""
+        with self._lock:
+            changed = [key for key, seen in specs.rollouts.items() if self._put(key, seen, now)]
+            changed += [key for key in self._all if key not in specs.rollouts and self._gone(key)]
+            changed += self._conflicts()
+        return tuple(dict.fromkeys(changed))
+
+    def _put(self, key: RolloutKey, seen: SpecSeen, now: datetime) -> bool:
+        held = self._all.get(key)
+        if held is None:
+            if seen.spec is None:
+                return False
+            held = self._all[key] = Held(key, Position(Phase.IDLE, now))
+        before, held.spec = held.spec, seen
+        return before != seen
+
+    def _gone(self, key: RolloutKey) -> bool:
+        held = self._all[key]
+        before = held.spec
+        known = before.spec or (held.position.run.spec if held.position.run else None)
+        held.spec = SpecSeen(known, before.provenance, deleted=True)
+        return before != held.spec
+
+    def _conflicts(self) -> list[RolloutKey]:
+        """Two rollouts on one route are refused: the one under way, else the first by name, keeps it."""
+        owners: dict[object, RolloutKey] = {}
+        changed = []
+        for held in sorted(self._all.values(), key=lambda one: (not one.position.under_way, one.key)):
+            told = _conflict(held, owners)
+            if told != held.conflict:
+                held.conflict = told
+                changed.append(held.key)
+        return changed
+
+
+def _conflict(held: Held, owners: dict[object, RolloutKey]) -> str | None:
+    spec = held.active
+    if spec is None or (held.spec.deleted and not held.position.under_way):
+        return None
+    target = spec.route.target
+    for host in target.hosts:
+        place = (target.router, target.admin, host, target.prefix)
+        owner = owners.setdefault(place, held.key)
+        if owner != held.key:
+            where = f"{target.router} at {target.admin}, host `{host}`, prefix `{target.prefix}`"
+            return f"the route ({where}) already belongs to rollout {owner}; give this one a route of its own"
+    return None

@@ -1,0 +1,139 @@
+"""Beside the passes: sampling, reading sources, delivering alerts, mending the store, forgetting old rows."""
+
+from datetime import timedelta
+
+import structlog
+
+from controller.domain.record import StaleWriteError, StoreUnavailableError
+from controller.domain.rollout import MetricServer
+from controller.runtime.dispatch import Dispatcher
+from controller.runtime.house import House
+from controller.runtime.scheduler import Ticker
+from controller.store.recover import recover
+from controller.store.spool import SpoolUnavailableError
+
+log = structlog.get_logger("chores")
+READ_SOURCES = timedelta(seconds=5)
+DELIVER = timedelta(seconds=1)
+MEND = timedelta(seconds=2)
+PRUNE = timedelta(hours=6)
+
+
+class Chores:
+    """Plans all jobs of a house."""
+
+    def __init__(self, house: House, ticker: Ticker, dispatcher: Dispatcher, retention_days: int) -> None:
+        self._house, self._ticker, self._dispatcher = house, ticker, dispatcher
+        self._retention = timedelta(days=retention_days)
+        self._told: dict[str, str | None] = {}
+
+    def plan(self) -> None:
+        """Everything that ticks from the start."""
+        self._ticker.every("sources", READ_SOURCES, self.read_sources, at_once=False)
+        self._ticker.every("alerts", DELIVER, self.deliver)
+        self._ticker.every("store", MEND, self.mend, at_once=False)
+        self._ticker.every("retention", PRUNE, self.prune, at_once=False)
+        self._ticker.every("alive", timedelta(seconds=1), self._house.health.passed)
+        self._house.watch.on_change = self.plan_samplers
+        self.plan_samplers()
+
+    def plan_samplers(self) -> None:
+        """One job per metric server that somebody listens to."""
+        stations = self._house.watch.stations()
+        wanted: dict[str, MetricServer] = {}
+        for server, station in stations.items():
+            name = f"sample {server.provider} {' '.join(server.urls)} {abs(hash(server))}"
+            wanted[name] = server
+            if station.interval is not None:
+                self._ticker.every(name, station.interval, _Sampling(self, server))
+        for name in self._ticker.names():
+            if name.startswith("sample ") and not name.endswith(" at once") and name not in wanted:
+                self._ticker.drop(name)
+
+    def sample(self, server: MetricServer) -> None:
+        """Ask one server for everybody, then wake them."""
+        sampler = self._house.watch.of(server)
+        if sampler is None:
+            return
+        began = self._house.clock.monotonic()
+        snapshot = sampler.tick()
+        problems = [reading.problem for reading in snapshot.families.values() if reading.problem]
+        problems += [reading.problem for reading in snapshot.values.values() if reading.problem]
+        seconds = self._house.clock.monotonic() - began
+        url = " ".join(server.urls)
+        self._house.telemetry.sampled(url, sampler.queries_last_tick, seconds, len(problems))
+        name = f"metrics {url}"
+        if problems:
+            self._house.health.trouble(name, problems[0])
+        else:
+            self._house.health.ok(name)
+        self._once(name, problems[0] if problems else None)
+        for key in self._house.watch.listeners(server):
+            self._dispatcher.wake(key)
+
+    def _once(self, name: str, trouble: str | None) -> None:
+        """One log line per cause, not per tick."""
+        if self._told.get(name) == trouble:
+            return
+        self._told[name] = trouble
+        if trouble is not None:
+            log.warning("trouble", what=name, trouble=trouble)
+        else:
+            log.info("trouble_over", what=name)
+
+    def read_sources(self) -> None:
+        """Read every source, keep the newest specs, wake those that changed."""
+        specs = self._house.specs.read()
+        self._heard(specs.trouble)
+        for key in self._house.book.take(specs, self._house.clock.now()):
+            self._dispatcher.wake(key)
+        for problem in specs.problems:
+            self._once(f"spec {problem.file}", str(problem))
+
+    def _heard(self, trouble: str | None) -> None:
+        self._once("sources", trouble)
+        if trouble is None:
+            self._house.health.ok("sources")
+        else:
+            self._house.health.trouble("sources", trouble)
+
+    def deliver(self) -> None:
+        """Try the alerts that are due."""
+        self._house.deliverer.deliver_due()
+
+    def mend(self) -> None:
+        """When decisions were spooled, or memory is ahead, bring the store up to date as soon as it answers."""
+        behind = [held for held in self._house.book.all() if held.unsaved]
+        if not behind:
+            return
+        try:
+            stored = {one.key: one for one in recover(self._house.store, self._house.spool)}
+        except (StoreUnavailableError, StaleWriteError, SpoolUnavailableError) as error:
+            self._once("store", str(error))
+            return
+        for held in behind:
+            with held.lock:
+                held.seq = stored[held.key].seq if held.key in stored else 0
+                held.unsaved = False
+            self._dispatcher.wake(held.key)
+        self._once("store", None)
+        self._house.health.ok("store")
+
+    def prune(self) -> None:
+        """Forget measurements past retention; decisions stay for ever."""
+        try:
+            gone = self._house.store.prune(self._house.clock.now() - self._retention)
+        except StoreUnavailableError as error:
+            self._once("store", str(error))
+            return
+        log.info("pruned", rows=gone)
+
+
+class _Sampling:
+    """A job that remembers its server."""
+
+    def __init__(self, chores: Chores, server: MetricServer) -> None:
+        self._chores, self._server = chores, server
+
+    def __call__(self) -> None:
+        self._chores.sample(self._server)

@@ -1,0 +1,113 @@
+"""Which rollout is due: a queue with one pass per rollout at a time, worked off by a few threads."""
+
+import heapq
+import itertools
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+import structlog
+
+from controller.domain.names import RolloutKey
+from controller.ports import Clock
+
+log = structlog.get_logger("dispatch")
+AFTER_A_FAULT = timedelta(seconds=5)
+
+Pass = Callable[[RolloutKey], timedelta | None]
+
+
+class Dispatcher:
+    """`wake` from any thread; passes run on `workers` threads until `stop`."""
+
+    def __init__(self, clock: Clock, one_pass: Pass, workers: int, late: Callable[[float], None]) -> None:
+        self._clock, self._pass, self._late = clock, one_pass, late
+        self._heap: list[tuple[float, int, RolloutKey]] = []
+        self._due: dict[RolloutKey, float] = {}
+        self._running: set[RolloutKey] = set()
+        self._order = itertools.count()
+        self._change = threading.Condition()
+        self._stopping = False
+        self._threads = [threading.Thread(target=self._work, name=f"pass-{n}", daemon=True) for n in range(workers)]
+
+    def start(self) -> None:
+        """Begin to work."""
+        for thread in self._threads:
+            thread.start()
+
+    def wake(self, key: RolloutKey, after: timedelta = timedelta(0)) -> None:
+        """A pass over `key`, at the latest `after` from now; an earlier one stands."""
+        due = self._clock.monotonic() + after.total_seconds()
+        with self._change:
+            if self._due.get(key, float("inf")) <= due:
+                return
+            self._due[key] = due
+            heapq.heappush(self._heap, (due, next(self._order), key))
+            self._change.notify()
+
+    def stop(self, patience: float = 3.0) -> bool:
+        """No new passes; waits for those under way. False when one did not end in time."""
+        with self._change:
+            self._stopping = True
+            self._change.notify_all()
+        deadline = self._clock.monotonic() + patience
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - self._clock.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def _work(self) -> None:
+        while True:
+            key = self._next()
+            if key is None:
+                return
+            after = self._guarded(key)
+            with self._change:
+                self._running.discard(key)
+                self._change.notify()
+            if after is not None:
+                self.wake(key, after)
+
+    def _guarded(self, key: RolloutKey) -> timedelta | None:
+        try:
+            return self._pass(key)
+        except Exception:
+            log.exception("pass_failed", rollout=str(key))
+            return AFTER_A_FAULT
+
+    def _next(self) -> RolloutKey | None:
+        with self._change:
+            while not self._stopping:
+                wait = self._wait_for_first()
+                if wait is None:
+                    return self._take()
+                self._change.wait(wait)
+            return None
+
+    def _wait_for_first(self) -> float | None:
+        """Seconds until something may be due; None when the first one can be taken now."""
+        while self._heap and self._due.get(self._heap[0][2]) != self._heap[0][0]:
+            heapq.heappop(self._heap)
+        if not self._heap:
+            return 60.0
+        due, _, key = self._heap[0]
+        wait = due - self._clock.monotonic()
+        if wait > 0:
+            return min(wait, 60.0)
+        if key in self._running:
+            self._postpone(key)
+            return 0.0
+        return None
+
+    def _postpone(self, key: RolloutKey) -> None:
+        """Its pass is under way: look again shortly, without blocking the others behind it."""
+        heapq.heappop(self._heap)
+        due = self._clock.monotonic() + 0.02
+        self._due[key] = due
+        heapq.heappush(self._heap, (due, next(self._order), key))
+
+    def _take(self) -> RolloutKey:
+        due, _, key = heapq.heappop(self._heap)
+        del self._due[key]
+        self._running.add(key)
+        self._late(self._clock.monotonic() - due)
+        return key

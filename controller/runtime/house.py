@@ -1,0 +1,39 @@
+"""The house: every door filled. Made by `bootstrap`, handed to the verbs; nothing here has logic of its own."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from controller.alerts.delivery import Deliverer
+from controller.ports import AlertChannel, Clock, Outbox, SpecSource, Store
+from controller.runtime.book import Book
+from controller.runtime.persist import Persister
+from controller.runtime.probe import Probe
+from controller.runtime.routers import Routers
+from controller.runtime.watch import Watch
+from controller.store.spool import Spool
+from controller.telemetry.exposition import Telemetry
+from controller.telemetry.health import Health
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """All doors of one daemon. `observe_only`: no route is ever written."""
+
+    clock: Clock
+    book: Book
+    sources: tuple[str, ...]
+    specs: SpecSource
+    routers: Routers
+    watch: Watch
+    probe: Probe
+    store: Store
+    outbox: Outbox
+    spool: Spool
+    persister: Persister
+    channels: Mapping[str, AlertChannel]
+    deliverer: Deliverer
+    telemetry: Telemetry
+    health: Health
+    observe_only: bool = False
+    stopping: threading.Event = field(default_factory=threading.Event)

@@ -1,0 +1,127 @@
+"""Ask every door, answer with one Observation. Failures become `Unknown`, never an exception and never a guess."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from controller.analysis.counting import measure
+from controller.analysis.identity import check_identity
+from controller.domain.evidence import Evidence
+from controller.domain.measure import Measurement, SeriesMemory
+from controller.domain.names import VersionName
+from controller.domain.observation import Observation, Preflight, Readiness
+from controller.domain.record import StoreUnavailableError
+from controller.domain.state import Phase, Run
+from controller.runtime.book import Held
+from controller.runtime.house import House
+from controller.runtime.watch import versions_of
+
+EARLY = 0.75
+"""A snapshot counts as the next tick when this part of the interval has passed since the last one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What one snapshot gave; `measured` is False when there is no newer one."""
+
+    measurements: tuple[Measurement, ...] = ()
+    series: SeriesMemory | None = None
+    measured: bool = False
+    at: datetime | None = None
+
+
+def observe(held: Held, house: House) -> Observation:
+    """One instant of the world for this rollout."""
+    now = house.clock.now()
+    held.evidence = _evidence(held, house)
+    route = house.routers.look(held)
+    counted = _count(held, house, now)
+    held.route = route
+    held.measured_at = counted.at or held.measured_at
+    return Observation(
+        now=now,
+        spec=held.spec,
+        route=route,
+        measurements=counted.measurements,
+        series=counted.series or {},
+        measured=counted.measured,
+        sampled_at=counted.at,
+        preflight=_preflight(held, house),
+        requests=tuple(held.inbox),
+        route_conflict=held.conflict,
+        readiness=_former_readiness(held, house),
+        observe_only=house.observe_only,
+    )
+
+
+def _evidence(held: Held, house: House) -> Evidence | None:
+    """Evidence of the digest that is, or may soon be, tried: a retry goes on from what was learned before."""
+    spec = held.active
+    target = spec.find(spec.version) if spec else None
+    if target is None or (held.evidence is not None and held.evidence.digest == target.digest):
+        return held.evidence
+    if held.position.under_way:
+        return held.evidence
+    try:
+        return house.store.evidence(held.key, target.digest) or held.evidence
+    except StoreUnavailableError as error:
+        house.health.trouble("store", str(error))
+        return held.evidence
+
+
+def _count(held: Held, house: House, now: datetime) -> Counted:
+    run, evidence = held.position.run, held.evidence
+    if run is None or evidence is None or not held.position.under_way:
+        return Counted()
+    sampler = house.watch.of(run.spec.metrics)
+    latest = sampler.latest if sampler else None
+    if latest is None or not _is_next(latest.snapshot.at, held, run):
+        return Counted()
+    measurements, series = measure(
+        run.spec.slos,
+        versions_of(run.spec, run),
+        latest,
+        evidence.series,
+        now,
+        run.spec.interval,
+        run.spec.metrics.scrape_interval,
+        {slo.name: tuple(s.scenario for s in slo.streams if s.scenario is not None) for slo in evidence.slos},
+        run.started_at,
+    )
+    return Counted(measurements, series, True, latest.snapshot.at)
+
+
+def _is_next(at: datetime, held: Held, run: Run) -> bool:
+    last = held.measured_at
+    return last is None or at - last >= run.spec.interval * EARLY or at < last - timedelta(seconds=1)
+
+
+def _preflight(held: Held, house: House) -> Preflight:
+    run = held.position.run
+    if run is None or held.position.phase is not Phase.PENDING:
+        return Preflight()
+    candidate, stable = run.spec.find(run.candidate), run.spec.find(run.stable)
+    if candidate is None or stable is None:
+        return Preflight(problem=f"{run.stable} and {run.candidate} must both be listed in spec.versions")
+    readiness = house.probe.readiness(candidate)
+    if readiness is not Readiness.READY:
+        return Preflight(readiness)
+    if held.probed_run != run.id:
+        problem = house.probe.ask(candidate)
+        if problem is not None:
+            return Preflight(readiness, problem)
+        held.probed_run = run.id
+    sampler = house.watch.of(run.spec.metrics)
+    latest = sampler.latest if sampler else None
+    if latest is None or latest.snapshot.at < run.started_at:
+        return Preflight(readiness)
+    problems = check_identity(run.spec, stable, candidate, latest)
+    return Preflight(readiness, "; ".join(problems) or None, done=True)
+
+
+def _former_readiness(held: Held, house: House) -> dict[VersionName, Readiness]:
+    """Only asked when the spec wants the former stable back."""
+    spec, position = held.spec.spec, held.position
+    if spec is None or position.under_way or spec.version == position.stable or spec.version != position.former:
+        return {}
+    former = spec.find(spec.version)
+    return {former.name: house.probe.readiness(former)} if former else {}

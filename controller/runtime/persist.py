@@ -1,0 +1,56 @@
+"""Writing a decision down within 500 ms, or spooling it: persisting never holds up a rollback."""
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as TooLate
+from enum import StrEnum
+
+import structlog
+
+from controller.domain.record import StaleWriteError, StoreUnavailableError, TickRecord
+from controller.ports import Store
+from controller.store.spool import Spool, SpoolUnavailableError
+
+log = structlog.get_logger("persist")
+PATIENCE = 0.5
+
+
+class Saved(StrEnum):
+    """How a write ended. `stale`: somebody else wrote first, read again. `lost`: nowhere to write; memory only."""
+
+    STORED = "stored"
+    SPOOLED = "spooled"
+    STALE = "stale"
+    LOST = "lost"
+
+
+class Persister:
+    """Commits through a few threads of its own, so that a hanging database costs 500 ms and not more."""
+
+    def __init__(self, store: Store, spool: Spool, workers: int = 4, patience: float = PATIENCE) -> None:
+        self._store, self._spool, self._patience = store, spool, patience
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="persist")
+
+    def save(self, record: TickRecord, decisive: bool) -> Saved:
+        """Commit; when that fails, spool a `decisive` record (position or notices changed), drop a mere measurement."""
+        try:
+            future: Future[None] = self._pool.submit(self._store.commit, record)
+            future.result(self._patience)
+        except StaleWriteError as error:
+            log.warning("stale_write", rollout=str(record.key), seq=record.seq, trouble=str(error))
+            return Saved.STALE
+        except (StoreUnavailableError, TooLate) as error:
+            log.error("store_unavailable", rollout=str(record.key), trouble=str(error) or "no answer within 500 ms")
+            return self._keep(record) if decisive else Saved.LOST
+        return Saved.STORED
+
+    def _keep(self, record: TickRecord) -> Saved:
+        try:
+            self._spool.write(record)
+        except SpoolUnavailableError as error:
+            log.error("spool_unavailable", rollout=str(record.key), trouble=str(error))
+            return Saved.LOST
+        return Saved.SPOOLED
+
+    def close(self) -> None:
+        """Wait for nothing: what hangs is given up."""
+        self._pool.shutdown(wait=False, cancel_futures=True)

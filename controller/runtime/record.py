@@ -1,0 +1,86 @@
+"""One decision told everywhere, once: store and outbox, log, metrics, watchers."""
+
+import json
+from dataclasses import replace
+from datetime import datetime
+
+import structlog
+
+from controller.alerts.message import alert_for
+from controller.analysis.judge import ENGINE
+from controller.domain.decision import Decision, Severity
+from controller.domain.observation import Observation
+from controller.domain.record import Alert, TickRecord
+from controller.domain.verdict import Judgement
+from controller.runtime.book import Held
+from controller.runtime.house import House
+
+log = structlog.get_logger("rollout")
+
+
+def record_of(held: Held, decision: Decision, seen: Observation) -> TickRecord:
+    """Everything this pass wants to keep, under the next sequence number."""
+    run = decision.position.run
+    return TickRecord(
+        key=held.key,
+        seq=held.seq + 1,
+        at=seen.now,
+        position=decision.position,
+        evidence=decision.evidence,
+        measurements=seen.measurements,
+        notices=decision.notices,
+        alerts=alerts_of(held, decision),
+        verdicts=verdicts_text(decision.judgement) if decision.notices else "",
+        engine=ENGINE,
+        run=run.id if run else None,
+    )
+
+
+def alerts_of(held: Held, decision: Decision) -> tuple[Alert, ...]:
+    """The notices that people should hear of."""
+    told = (alert_for(decision.position, notice, held.key) for notice in decision.notices)
+    return tuple(alert for alert in told if alert is not None)
+
+
+def verdicts_text(judgement: Judgement) -> str:
+    """All verdicts as compact JSON: the evidence beside a decision."""
+    rows = [
+        {
+            "slo": s.slo,
+            "scenario": s.scenario,
+            "verdict": s.verdict.value,
+            "bad": s.bad,
+            "total": s.total,
+            "lower": s.lower,
+            "upper": s.upper,
+            "log_e": s.log_e,
+            "log_proof": s.log_proof,
+            "objective": s.objective,
+            "value": s.value,
+            "stable_bad": s.stable_bad,
+            "stable_total": s.stable_total,
+        }
+        for s in judgement.streams
+    ]
+    ledgers = [
+        {"action": one.action.value, "log_e": one.log_e, "log_limit": one.log_limit} for one in judgement.ledgers
+    ]
+    return json.dumps({"streams": rows, "ledgers": ledgers}, separators=(",", ":"))
+
+
+def tell(held: Held, decision: Decision, house: House, seconds: float) -> None:
+    """Log, metrics, watchers and the people who asked."""
+    house.telemetry.passed(held.key, decision.position, decision.judgement, seconds)
+    for notice in decision.notices:
+        house.telemetry.decided(notice.reason.value)
+        level = log.warning if notice.severity in (Severity.WARN, Severity.PAGE) else log.info
+        facts = {name: value for name, value in notice.facts.items() if value is not None}
+        level(notice.reason.value, rollout=str(held.key), actor=notice.actor, **facts)
+    for request in decision.settled:
+        held.answers[request] = decision.notices
+    held.tell_watchers()
+
+
+def told_at(alert: Alert, now: datetime) -> Alert:
+    """An alert for the direct way, past the outbox: the same text, marked with the instant."""
+    return replace(alert, facts={**alert.facts, "told_at": now.isoformat()})

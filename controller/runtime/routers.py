@@ -1,0 +1,52 @@
+"""Routers by rollout, made when needed and again when the binding changes."""
+
+import threading
+from collections.abc import Callable
+
+from controller.domain.names import RolloutKey
+from controller.domain.observation import Unknown
+from controller.domain.rollout import ModelRollout
+from controller.domain.traffic import RouterUnavailableError, RouteSeen
+from controller.ports import RouteBinding, TrafficRouter
+from controller.runtime.book import Held
+
+
+class Routers:
+    """One router a rollout. `make` is the factory of the traffic room."""
+
+    def __init__(self, make: Callable[[RouteBinding], TrafficRouter]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._known: dict[RolloutKey, tuple[RouteBinding, TrafficRouter]] = {}
+
+    def of(self, held: Held) -> TrafficRouter | None:
+        """The router of this rollout, or None when no good spec says where its route is."""
+        binding = binding_of(held)
+        if binding is None:
+            return None
+        with self._lock:
+            known = self._known.get(held.key)
+            if known is None or known[0] != binding:
+                known = self._known[held.key] = (binding, self._make(binding))
+            return known[1]
+
+    def look(self, held: Held) -> RouteSeen | Unknown:
+        """The route as it is; a failure is `Unknown` with the reason."""
+        try:
+            router = self.of(held)
+            return router.observe() if router else Unknown("no good spec says where the route is")
+        except (RouterUnavailableError, LookupError) as error:
+            return Unknown(str(error))
+
+
+def binding_of(held: Held) -> RouteBinding | None:
+    """Route and backends: the pinned run's first, then what the newest spec adds, so that no version is forgotten."""
+    specs = [spec for spec in (held.active, _last_run_spec(held), held.spec.spec) if spec is not None]
+    if not specs:
+        return None
+    backends = {version.name: version.backend for spec in reversed(specs) for version in spec.versions}
+    return RouteBinding(held.key, specs[0].route, backends)
+
+
+def _last_run_spec(held: Held) -> ModelRollout | None:
+    return held.position.run.spec if held.position.run else None

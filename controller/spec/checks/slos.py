@@ -1,0 +1,122 @@
+"""SLOs: an indicator with what it is held to, and counts that mean what they seem to mean."""
+
+from collections.abc import Iterator
+
+from controller.spec.checks.choices import check_one_of
+from controller.spec.finding import Finding, Path
+from controller.spec.parts import Parts
+from controller.spec.promql_text import template_problem
+from controller.spec.schema_slos import IndicatorBlock, RatioBlock, SloBlock, ThresholdBlock
+
+
+def check_slos(parts: Parts) -> Iterator[Finding]:
+    """Every SLO by itself, and with the metric server it is asked from."""
+    for at, slo in parts.slos.items():
+        path: Path = ("spec", "slos", at)
+        yield from check_one_of(slo.indicator, (*path, "indicator"), "ratio", "latency", "promql")
+        yield from _check_limits(slo, path)
+        yield from _check_extras(slo, path)
+        yield from _check_labels(parts, slo, path)
+        if slo.indicator.ratio is not None:
+            yield from _check_ratio(slo.indicator.ratio, (*path, "indicator", "ratio"))
+        if slo.indicator.promql is not None:
+            yield from _check_promql(parts, slo.indicator.promql, (*path, "indicator", "promql"))
+
+
+def _check_limits(slo: SloBlock, path: Path) -> Iterator[Finding]:
+    needed, other = ("threshold", "objective") if slo.indicator.promql is not None else ("objective", "threshold")
+    if getattr(slo, needed) is None:
+        hint = "write {max: ...} or {min: ...}" if needed == "threshold" else "write {max: 0.1%} or {min: 95%}"
+        yield Finding(path, f"needs `{needed}`", hint)
+    if getattr(slo, other) is not None:
+        hint = "promql is held to a threshold; ratio and latency to an objective"
+        yield Finding((*path, other), f"does not go with indicator.{_kind(slo.indicator)}", hint)
+    if slo.objective is not None:
+        yield from check_one_of(slo.objective, (*path, "objective"), "max", "min")
+    if slo.threshold is not None:
+        yield from _check_threshold(slo.threshold, (*path, "threshold"))
+
+
+def _kind(indicator: IndicatorBlock) -> str:
+    return next((kind for kind in ("ratio", "latency", "promql") if getattr(indicator, kind) is not None), "ratio")
+
+
+def _check_threshold(threshold: ThresholdBlock, path: Path) -> Iterator[Finding]:
+    if threshold.max is None and threshold.min is None:
+        yield Finding(path, "needs max, min or both", "write for example {max: 0.02, consecutive: 3}")
+    elif threshold.max is not None and threshold.min is not None and threshold.max < threshold.min:
+        yield Finding((*path, "max"), "is below min", "no value could be right")
+
+
+def _check_extras(slo: SloBlock, path: Path) -> Iterator[Finding]:
+    """What is given must have an effect."""
+    if slo.indicator.promql is not None:
+        for field in ("scenarios", "judge"):
+            if getattr(slo, field) is not None:
+                yield Finding((*path, field), "needs counts, and promql gives a value", "remove it, or use ratio")
+        if slo.weight is not None:
+            yield Finding((*path, "weight"), "a threshold has no share of the budget", "remove it: it acts by itself")
+    elif slo.on_breach == "alert" and slo.weight is not None:
+        yield Finding((*path, "weight"), "an SLO with onBreach: alert has no share of the budget", "remove it")
+    counts_errors = slo.indicator.ratio is not None and slo.indicator.ratio.errors is not None
+    if slo.judge is not None and "max_errors" in slo.judge.model_fields_set and not counts_errors:
+        yield Finding((*path, "judge", "maxErrors"), "judge errors are not counted", "add indicator.ratio.errors")
+    if slo.scenarios is not None:
+        yield from _check_scenarios(slo.scenarios.baseline, slo.scenarios.required, (*path, "scenarios", "required"))
+
+
+def _check_scenarios(baseline: str, required: list[str], path: Path) -> Iterator[Finding]:
+    for at, name in enumerate(required):
+        if name == baseline:
+            yield Finding((*path, at), f"`{name}` is the baseline, not a scenario", "remove it")
+        elif name in required[:at]:
+            yield Finding((*path, at), f"`{name}` is given twice", "keep one of them")
+
+
+def _check_labels(parts: Parts, slo: SloBlock, path: Path) -> Iterator[Finding]:
+    """A matched label cannot also tell versions or scenarios apart."""
+    identity = {parts.metrics.identity.label} if parts.metrics else set()
+    own = {one.identity.label for one in parts.versions.values() if one.identity}
+    for where, labels in _matches(slo.indicator, (*path, "indicator")):
+        for label in labels:
+            if label in identity | own:
+                yield Finding((*where, label), f"`{label}` tells the versions apart", "do not match on it")
+            elif slo.scenarios is not None and label == slo.scenarios.label:
+                yield Finding((*where, label), f"`{label}` tells the scenarios apart", "do not match on it")
+
+
+def _matches(indicator: IndicatorBlock, path: Path) -> Iterator[tuple[Path, list[str]]]:
+    if indicator.latency is not None:
+        yield (*path, "latency", "match"), list(indicator.latency.match)
+    if indicator.ratio is not None:
+        for name in ("bad", "total", "errors"):
+            selector = getattr(indicator.ratio, name)
+            if selector is not None:
+                yield (*path, "ratio", name, "match"), list(selector.match)
+
+
+def _check_ratio(ratio: RatioBlock, path: Path) -> Iterator[Finding]:
+    """`total` must count what `bad` counts, and more."""
+    if ratio.bad.metric != ratio.total.metric:
+        return
+    bad, total = ratio.bad.match, ratio.total.match
+    if {label: set(values) for label, values in bad.items()} == {label: set(values) for label, values in total.items()}:
+        yield Finding(
+            (*path, "total"), "counts the same as bad", "every answer would be bad; total needs the good ones too"
+        )
+        return
+    for label, values in total.items():
+        left_out = sorted(set(bad.get(label, [])) - set(values))
+        if label not in bad or left_out:
+            what = f'{label}="{left_out[0]}"' if left_out else f"answers with other values of {label}"
+            yield Finding(
+                (*path, "total", "match", label), f"leaves out {what}, which bad counts", "total must hold all bad"
+            )
+
+
+def _check_promql(parts: Parts, query: str, path: Path) -> Iterator[Finding]:
+    if parts.metrics is not None and parts.metrics.scrape is not None and parts.metrics.prometheus is None:
+        yield Finding(path, "scrape cannot answer PromQL", "use metrics.prometheus, or ratio or latency")
+    problem = template_problem(query)
+    if problem is not None:
+        yield Finding(path, *problem)

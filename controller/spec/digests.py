@@ -1,0 +1,48 @@
+"""Hashes of what a thing means, not of how it was written."""
+
+import hashlib
+import json
+from dataclasses import fields, is_dataclass
+from datetime import timedelta
+
+from controller.domain.names import Digest
+from controller.domain.rollout import Indicator, JudgePolicy, Route, Scenarios, Stage, Threshold, Version
+from controller.spec.schema_versions import VersionBlock
+
+
+def digest_of(value: object) -> str:
+    """`sha256:...` of a value's canonical JSON."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain)
+    return f"sha256:{hashlib.sha256(text.encode(errors='surrogatepass')).hexdigest()}"
+
+
+def version_digest(version: VersionBlock) -> Digest:
+    """Hash of the bundle; of name and backend when there is none."""
+    if version.bundle is not None:
+        return Digest(digest_of(version.bundle))
+    return Digest(digest_of([version.name, version.backend_ref.model_dump()]))
+
+
+def slo_definition(
+    indicator: Indicator,
+    max_bad: float | None,
+    limits: Threshold | None,
+    scenarios: Scenarios | None,
+    judge: JudgePolicy,
+) -> str:
+    """Hash of what evidence depends on."""
+    return digest_of([indicator, max_bad, limits, scenarios, judge])
+
+
+def run_hash(versions: tuple[Version, ...], route: Route, stages: tuple[Stage, ...]) -> str:
+    """Hash of what a run is pinned to: every version's bundle and backend, the route, kinds and weights of stages."""
+    bundles = {one.name: [one.digest, one.backend] for one in versions}
+    ways = [[one.kind, one.weight, one.mirror, one.headers] for one in stages]
+    return digest_of([bundles, route, ways])
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    assert is_dataclass(value), f"{type(value)} has no canonical form"
+    return {one.name: getattr(value, one.name) for one in fields(value)}

@@ -1,0 +1,134 @@
+"""The kinds of text a field can hold, each with its pattern and what to say when it does not match."""
+
+import re
+from datetime import timedelta
+from decimal import Decimal
+from functools import lru_cache
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+NAME = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+SLUG = r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$"
+PERCENT = r"^[0-9]{1,3}(\.[0-9]{1,9})?%$"
+DURATION = r"^([0-9]{1,9}(\.[0-9]{1,6})?(d|h|ms|m|s))+$"
+LABEL = r"^[a-zA-Z_][a-zA-Z0-9_]*$"
+METRIC = r"^[a-zA-Z_:][a-zA-Z0-9_:]*$"
+HEADER = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,256}$"
+URL = r"^https?://[^/\s]+(/\S*)?$"
+LISTEN = r"^(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9._-]+):[0-9]{1,5}$"
+HTTP_PATH = r"^/[^\s#]*$"
+HOST = r"^(\*|(\*\.)?[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?(:[0-9]{1,5})?)$"
+NODE = r"^([a-zA-Z0-9]([a-zA-Z0-9._-]{0,251}[a-zA-Z0-9])?|[0-9a-fA-F:]*:[0-9a-fA-F:.]*)$"
+TEXT = r"\S"
+
+IN_WORDS = {
+    NAME: ("is not a name", "small letters, digits and `-`, at most 63, starting and ending with a letter or digit"),
+    SLUG: (
+        "is not a name",
+        "small letters, digits, `-` and `_`, at most 63, starting and ending with a letter or digit",
+    ),
+    PERCENT: ("is not a percentage", "write for example 0.1% or 60%"),
+    DURATION: ("is not a duration", "write for example 15s, 45m, 24h or 1h30m"),
+    LABEL: ("is not a label name", "letters, digits and `_`, not starting with a digit"),
+    METRIC: ("is not a metric name", "letters, digits, `_` and `:`, not starting with a digit"),
+    HEADER: ("is not a header or cookie name", "letters, digits and `-`, for example x-conversation-id"),
+    URL: ("is not a URL", "write http://host:port or https://host/path"),
+    LISTEN: ("is not an address", "write host:port, for example 127.0.0.1:9901"),
+    HTTP_PATH: ("is not a path", "start it with `/`"),
+    HOST: ("is not a host", "write for example chat.example.com, *.example.com or *"),
+    NODE: (
+        "is not an address or DNS name",
+        "write for example 127.0.0.1 or model-v2.example.com, the port goes in `port`",
+    ),
+    TEXT: ("is empty", "write some text or remove it"),
+}
+"""For every pattern: what is wrong with a value that does not match, and what to write."""
+
+UNIT_SECONDS = {"d": Decimal(86400), "h": Decimal(3600), "m": Decimal(60), "s": Decimal(1), "ms": Decimal("0.001")}
+LONGEST = timedelta(days=3650)
+
+
+class Block(BaseModel):
+    """A block of fields. An unknown field is a mistake, never ignored; a value of another type is not converted."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, alias_generator=to_camel)
+
+
+def wrong(message: str, hint: str = "") -> PydanticCustomError:
+    """A mistake in our own words, to be raised by a validator."""
+    return PydanticCustomError("tidegate", "{message}", {"message": message, "hint": hint})
+
+
+@lru_cache(maxsize=1024)
+def percent(text: str) -> float:
+    """`0.1%` as a share of one (0.001)."""
+    return float(Decimal(text.removesuffix("%")) / 100)
+
+
+@lru_cache(maxsize=1024)
+def duration(text: str) -> timedelta:
+    """`1h30m` as a span of time."""
+    pieces = re.findall(r"([0-9.]+)(d|h|ms|m|s)", text)
+    return timedelta(seconds=float(sum(Decimal(number) * UNIT_SECONDS[unit] for number, unit in pieces)))
+
+
+def _lasting(text: str) -> str:
+    try:
+        span = duration(text)
+    except OverflowError:
+        span = LONGEST * 2
+    if not timedelta(0) < span <= LONGEST:
+        raise wrong(f"{text} is not a usable duration", "more than zero, at most ten years")
+    return text
+
+
+def _at_most_all(text: str) -> str:
+    if percent(text) > 1:
+        raise wrong(f"{text} is more than everything", "use 0% to 100%")
+    return text
+
+
+def _strictly_between(text: str) -> str:
+    if not 0 < percent(text) < 1:
+        raise wrong(f"{text} cannot be tested", "use more than 0% and less than 100%")
+    return text
+
+
+def _some(text: str) -> str:
+    if percent(text) <= 0:
+        raise wrong(f"{text} is no share at all", "use more than 0%, or onBreach: alert to only be told")
+    return text
+
+
+def _address(text: str) -> str:
+    if not 1 <= int(text.rpartition(":")[2]) <= 65535:
+        raise wrong(f"{text} has no usable port", "ports are 1 to 65535")
+    return text
+
+
+def _url(text: str) -> str:
+    if "@" in text.split("//", 1)[1].split("/", 1)[0]:
+        raise wrong(
+            "credentials do not belong in a URL", "use basicAuth or bearerTokenFile, which read them from a file"
+        )
+    return text
+
+
+Name = Annotated[str, StringConstraints(pattern=NAME)]
+Slug = Annotated[str, StringConstraints(pattern=SLUG)]
+Text = Annotated[str, StringConstraints(pattern=TEXT, max_length=4096)]
+Percent = Annotated[str, StringConstraints(pattern=PERCENT), AfterValidator(_at_most_all)]
+TestablePercent = Annotated[str, StringConstraints(pattern=PERCENT), AfterValidator(_strictly_between)]
+SharePercent = Annotated[str, StringConstraints(pattern=PERCENT), AfterValidator(_at_most_all), AfterValidator(_some)]
+Duration = Annotated[str, StringConstraints(pattern=DURATION), AfterValidator(_lasting)]
+LabelName = Annotated[str, StringConstraints(pattern=LABEL)]
+MetricName = Annotated[str, StringConstraints(pattern=METRIC)]
+HeaderName = Annotated[str, StringConstraints(pattern=HEADER)]
+Url = Annotated[str, StringConstraints(pattern=URL), AfterValidator(_url)]
+Address = Annotated[str, StringConstraints(pattern=LISTEN), AfterValidator(_address)]
+HttpPath = Annotated[str, StringConstraints(pattern=HTTP_PATH)]
+HostName = Annotated[str, StringConstraints(pattern=HOST)]
+NodeName = Annotated[str, StringConstraints(pattern=NODE)]

@@ -1,0 +1,93 @@
+"""The shape of `spec.slos`."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from controller.spec.fields import (
+    Block,
+    Duration,
+    LabelName,
+    MetricName,
+    Percent,
+    SharePercent,
+    Slug,
+    TestablePercent,
+    Text,
+)
+
+Match = Annotated[
+    dict[LabelName, Annotated[list[str], Field(min_length=1, max_length=64)]],
+    Field(max_length=32),
+]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class SelectorBlock(Block):
+    metric: MetricName = Field(description="Name of a counter.")
+    match: Match = Field(default={}, description="Label -> the values that count.")
+
+
+class RatioBlock(Block):
+    bad: SelectorBlock = Field(description="Counts the bad answers.")
+    total: SelectorBlock = Field(description="Counts all judged answers, the bad ones too.")
+    errors: SelectorBlock | None = Field(default=None, description="Counts answers that the judge failed to judge.")
+
+
+class LatencyBlock(Block):
+    histogram: MetricName = Field(description="Name of a histogram, without `_bucket`.")
+    under: Duration = Field(description="Answers slower than this are bad; must be a bucket bound of the histogram.")
+    match: Match = Field(default={}, description="Label -> the values that count.")
+
+
+class IndicatorBlock(Block):
+    ratio: RatioBlock | None = Field(default=None, description="Bad of total, both counters.")
+    latency: LatencyBlock | None = Field(default=None, description="Share of answers under a histogram's bound.")
+    promql: Annotated[str, Field(max_length=4096)] | None = Field(
+        default=None,
+        description="A value from PromQL, judged by `threshold`; `{{version}}` only in a label's quoted value.",
+    )
+
+
+class ObjectiveBlock(Block):
+    max: TestablePercent | None = Field(default=None, description="At most this share of bad answers.")
+    min: TestablePercent | None = Field(default=None, description="At least this share of good answers.")
+
+
+class ThresholdBlock(Block):
+    max: Number | None = Field(default=None, description="The value must not be above.")
+    min: Number | None = Field(default=None, description="The value must not be below.")
+    consecutive: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=3, description="So many bad values in a row are a breach."
+    )
+
+
+class ScenariosBlock(Block):
+    label: LabelName = Field(description="Label whose values are the scenarios (hazard, vertical, language).")
+    baseline: Text = Field(default="none", description="Value of that label on answers that belong to no scenario.")
+    required: Annotated[list[Text], Field(max_length=64)] = Field(
+        default=[], description="Scenarios that must have data; without it the SLO is blind."
+    )
+
+
+class JudgeBlock(Block):
+    max_errors: Percent = Field(default="5%", description="More judge errors than this share: the SLO is blind.")
+    max_age: Duration = Field(default="10m", description="Newest judged answer older than this: the SLO is blind.")
+
+
+class SloBlock(Block):
+    name: Slug = Field(description="Name of the SLO.")
+    indicator: IndicatorBlock = Field(description="What is measured: exactly one of ratio, latency, promql.")
+    weight: SharePercent | None = Field(
+        default=None, description="Share of the false-rollback budget; SLOs without one share the rest equally."
+    )
+    objective: ObjectiveBlock | None = Field(
+        default=None, description="What ratio and latency are held to: max or min."
+    )
+    threshold: ThresholdBlock | None = Field(default=None, description="What a promql value is held to.")
+    scenarios: ScenariosBlock | None = Field(default=None, description="Slices by a label; each is judged too.")
+    judge: JudgeBlock | None = Field(default=None, description="When the judge itself is not to be trusted.")
+    on_breach: Literal["rollback", "hold", "alert"] = Field(default="rollback", description="What a breach leads to.")
+    max_false_promotion: TestablePercent = Field(
+        default="5%", description="Chance of calling a version proven that is exactly at its limit."
+    )

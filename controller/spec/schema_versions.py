@@ -1,0 +1,43 @@
+"""The shape of `spec.versions`."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from controller.spec.fields import Block, Duration, HttpPath, LabelName, Name, NodeName, Text
+
+VERSION_MARK = "{{version}}"
+
+
+class BackendRefBlock(Block):
+    kind: Literal["Host", "Service"] = Field(
+        description="`Host`: an address or DNS name. `Service`: a Kubernetes Service (not with the envoy router)."
+    )
+    name: NodeName = Field(description="Address or DNS name of the host, or name of the Service.")
+    port: Annotated[int, Field(ge=1, le=65535)] = Field(description="Port the version listens on.")
+
+
+class StartupBlock(Block):
+    path: HttpPath = Field(default="/health", description="GET of this path answers 2xx when the version is loaded.")
+    deadline: Duration = Field(
+        default="30m", description="Not loaded after this long: the run is held. Loading is not failing."
+    )
+
+
+class IdentityBlock(Block):
+    label: LabelName = Field(default="version", description="Label that tells the versions' series apart.")
+    value: Text = Field(default=VERSION_MARK, description="Its value; `{{version}}` stands for the version's name.")
+
+
+class VersionBlock(Block):
+    name: Name = Field(description="Name of the version: small letters, digits and `-`, at most 63.")
+    backend_ref: BackendRefBlock = Field(description="Where the version listens.")
+    bundle: Annotated[dict[str, Text], Field(min_length=1, max_length=64)] | None = Field(
+        default=None,
+        description="What the version is made of (weights, adapter, prompt, policy: any keys). Its hash is the digest; "
+        "without it the version is shown as unpinned.",
+    )
+    startup: StartupBlock | None = Field(default=None, description="How to see that the version is loaded.")
+    identity: IdentityBlock | None = Field(
+        default=None, description="Which series are this version's, when it differs from metrics.identity."
+    )

@@ -1,0 +1,115 @@
+"""One record into the tables, inside a transaction that the caller opened."""
+
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from controller.domain.record import StaleWriteError, TickRecord
+from controller.store.entries import digest_of, journal_of, run_of
+from controller.store.packing import ALERT, EVIDENCE, FACTS, MEASUREMENTS, POSITION, SPEC
+from controller.store.tables import EvidenceRow, JournalRow, MeasurementRow, OutboxRow, Rollout, SpecSnapshot, Table
+
+Row = dict[str, Any]
+
+
+def write_record(connection: Connection, record: TickRecord, channels: tuple[str, ...]) -> None:
+    """Everything of one tick. Raises StaleWriteError unless `seq - 1` is stored."""
+    rollout_id = _write_position(connection, record)
+    if record.evidence is not None:
+        _write_evidence(connection, rollout_id, record)
+    if record.measurements:
+        packed = MEASUREMENTS.pack(record.measurements)
+        tick: Row = {"rollout_id": rollout_id, "seq": record.seq, "at": record.at, "packed": packed}
+        connection.execute(insert(MeasurementRow), tick)
+    if record.notices:
+        _write_journal(connection, rollout_id, record)
+    for row in _outbox_rows(record, channels):
+        insert_new(connection, OutboxRow, row)
+
+
+def insert_new(connection: Connection, table: type[Table], row: Row) -> bool:
+    """Insert a row unless one with the same unique key is there; returns whether it was inserted."""
+    insert_into = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    ours = insert_into(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
+    return connection.execute(ours, row).rowcount == 1
+
+
+def _write_position(connection: Connection, record: TickRecord) -> int:
+    key = (Rollout.namespace == record.key.namespace) & (Rollout.name == record.key.name)
+    values: Row = {
+        "seq": record.seq,
+        "at": record.at,
+        "position": POSITION.pack(record.position),
+        "digest": record.evidence.digest if record.evidence else None,
+    }
+    if record.seq == 1:
+        fresh = {"namespace": record.key.namespace, "name": record.key.name, **values}
+        written = insert_new(connection, Rollout, fresh)
+    else:
+        ours = update(Rollout).where(key, Rollout.seq == record.seq - 1).values(values)
+        written = connection.execute(ours).rowcount == 1
+    stored = connection.execute(select(Rollout.id, Rollout.seq).where(key)).one_or_none()
+    if stored is None or not written:
+        raise StaleWriteError(
+            f"{record.key}: cannot write number {record.seq}, stored is {stored.seq if stored else 'nothing'}: "
+            "somebody else wrote; load again before deciding"
+        )
+    return int(stored.id)
+
+
+def _write_evidence(connection: Connection, rollout_id: int, record: TickRecord) -> None:
+    assert record.evidence is not None
+    values: Row = {"seq": record.seq, "packed": EVIDENCE.pack(record.evidence)}
+    key = {"rollout_id": rollout_id, "digest": record.evidence.digest}
+    mine = (EvidenceRow.rollout_id == rollout_id) & (EvidenceRow.digest == record.evidence.digest)
+    if connection.execute(update(EvidenceRow).where(mine).values(values)).rowcount == 0:
+        connection.execute(insert(EvidenceRow), {**key, **values})
+
+
+def _write_journal(connection: Connection, rollout_id: int, record: TickRecord) -> None:
+    run = run_of(record)
+    spec = run.spec if run else None
+    if spec is not None:
+        insert_new(connection, SpecSnapshot, {"content_hash": spec.content_hash, "packed": SPEC.pack(spec)})
+    common: Row = {
+        "rollout_id": rollout_id,
+        "seq": record.seq,
+        "digest": digest_of(record),
+        "spec": spec.content_hash if spec else None,
+        "engine": record.engine,
+        "judge": None,
+    }
+    connection.execute(insert(JournalRow), [{**common, **line} for line in _lines(record)])
+
+
+def _lines(record: TickRecord) -> list[Row]:
+    return [
+        {
+            "at": entry.at,
+            "reason": entry.reason,
+            "severity": entry.severity,
+            "actor": entry.actor,
+            "run": entry.run,
+            "commit_id": entry.commit,
+            "facts": FACTS.pack(entry.facts),
+            "verdicts": entry.verdicts,
+        }
+        for entry in journal_of(record)
+    ]
+
+
+def _outbox_rows(record: TickRecord, channels: tuple[str, ...]) -> list[Row]:
+    return [
+        {
+            "channel": channel,
+            "dedupe": alert.dedupe,
+            "alert": ALERT.pack(alert),
+            "attempts": 0,
+            "not_before": record.at,
+            "created_at": record.at,
+            "detail": "",
+        }
+        for alert in record.alerts
+        for channel in channels
+    ]

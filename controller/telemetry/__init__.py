@@ -1,0 +1,1 @@
+"""What Tidegate says of itself: logs, metrics, health."""

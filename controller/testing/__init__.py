@@ -1,0 +1,1 @@
+"""Shipped test helpers: manual clock, builders, conformance suites that every adapter must pass."""
