@@ -16,7 +16,8 @@ class Scope:
     """Where this tick's counts belong.
 
     `stage` is None before the first stage (nothing counts yet); `verified` whether its traffic was verified;
-    `withdrawn` that the candidate gets no traffic on purpose, so that sight is judged on stable.
+    `withdrawn` that the candidate gets no traffic on purpose (not yet, not now, no more), so that sight is judged on
+    stable.
     """
 
     rollout: ModelRollout

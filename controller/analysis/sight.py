@@ -9,6 +9,9 @@ from controller.domain.evidence import Evidence, SloEvidence, Tally
 from controller.domain.measure import BlindCause, Blindness, Measurement
 from controller.domain.rollout import RatioIndicator, Slo
 
+SEEN_WITHOUT_TRAFFIC = frozenset(
+    {BlindCause.QUERY_FAILED, BlindCause.ABSENT, BlindCause.STALE, BlindCause.IDENTITY_LOST}
+)
 ENOUGH_TO_ACCUSE = 20
 """Judge results below which its share of errors says nothing yet."""
 
@@ -35,7 +38,15 @@ def _blindness(
         return Blindness(BlindCause.ABSENT, f"nothing was measured for {watched}")
     required = slo.scenarios.required if slo.scenarios else ()
     told = (m.blind for m in mine if m.blind is not None and (m.scenario is None or m.scenario in required))
-    return next(told, None) or _judge_blindness(known, slo, scope)
+    return next(told, None) or _hopeless(slo, measurements, scope) or _judge_blindness(known, slo, scope)
+
+
+def _hopeless(slo: Slo, measurements: Sequence[Measurement], scope: Scope) -> Blindness | None:
+    """What would blind us again at once if a withdrawn candidate returned: it needs no traffic to be seen."""
+    if not scope.withdrawn:
+        return None
+    mine = (m.blind for m in measurements if m.slo == slo.name and m.version == scope.candidate and m.scenario is None)
+    return next((blind for blind in mine if blind is not None and blind.cause in SEEN_WITHOUT_TRAFFIC), None)
 
 
 def _judge_blindness(known: SloEvidence, slo: Slo, scope: Scope) -> Blindness | None:

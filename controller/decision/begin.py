@@ -4,11 +4,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 from controller.analysis import streams
+from controller.analysis.judge import blind_now
 from controller.decision.edits import end_run
 from controller.decision.guard import refuse_breached
 from controller.decision.traffic import describe
 from controller.decision.turn import Turn, split_for
 from controller.domain.decision import Reason, Severity
+from controller.domain.measure import BlindCause
 from controller.domain.names import RunId, VersionName
 from controller.domain.observation import Readiness
 from controller.domain.rollout import ModelRollout, OnBreach, Provenance, Version
@@ -196,7 +198,15 @@ def prepare(turn: Turn) -> Turn:
     worst = turn.judgement.breach(OnBreach.ROLLBACK)
     if worst is not None:
         return refuse_breached(turn, worst)
-    return enter_stage(turn, 0)
+    blind = _already_blind(turn)
+    return turn.say(f"waiting until the guard can see: {blind}") if blind else enter_stage(turn, 0)
+
+
+def _already_blind(turn: Turn) -> str | None:
+    """What would hold the first stage at once. Silence and missing scenarios are not told before there is traffic."""
+    found = blind_now(turn.evidence) if turn.evidence else ()
+    later = (BlindCause.JUDGE_SILENT, BlindCause.SCENARIO_MISSING)
+    return next((f"{s.name}: {s.blind.detail}" for s in found if s.blind and s.blind.cause not in later), None)
 
 
 def _stable_verified(turn: Turn) -> bool:

@@ -98,12 +98,10 @@ def finish_rollback(turn: Turn) -> Turn:
     run, cause = turn.run, breach.cause
     done = replace(breach, verified_at=mark.verified_at, exposed=run.exposed_requests)
     active = turn.route.counts[run.candidate].active if turn.route and run.candidate in turn.route.counts else 0
-    severity = Severity.PAGE if cause in (Cause.BREACH, Cause.BLIND) else Severity.INFO
+    severity = Severity.WARN if cause in (Cause.BREACH, Cause.BLIND, Cause.INCONCLUSIVE) else Severity.INFO
     turn = turn.at(breach=done)
     if not turn.observing:
-        turn = turn.tell(
-            Reason.ROLLBACK_VERIFIED, severity, breach.actor, cause=cause.value, streams_in_flight=active
-        )
+        turn = turn.tell(Reason.ROLLBACK_VERIFIED, severity, breach.actor, cause=cause.value, streams_in_flight=active)
     turn = turn.at(rejected=_rejected(turn, cause))
     if cause in (Cause.REVERTED, Cause.SUPERSEDED, Cause.EDITED):
         return turn.at(phase=Phase.IDLE, message="", resume_phase=None)

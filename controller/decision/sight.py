@@ -36,7 +36,7 @@ def _too_long(turn: Turn, blind_for: timedelta, slo: str, cause: Blindness) -> T
     if blind_for < policy.after or turn.run.withdrawn or mark is None or not mark.split.exposes():
         return turn
     if turn.run.current.kind is StageKind.SHADOW or policy.then is BlindAction.HOLD:
-        return turn
+        return _tell_once(turn, slo, cause)
     if policy.then is BlindAction.ROLLBACK:
         return roll_back(turn, Cause.BLIND, detail=f"{slo}: {cause.detail}")
     turn = turn.with_run(withdrawn=True, stage_since=None).route_to(Split(turn.run.stable))
@@ -45,10 +45,19 @@ def _too_long(turn: Turn, blind_for: timedelta, slo: str, cause: Blindness) -> T
     return turn.tell(Reason.WITHDRAWN, Severity.WARN, about=facts)
 
 
+def _tell_once(turn: Turn, slo: str, cause: Blindness) -> Turn:
+    if turn.run.blind_told:
+        return turn
+    facts = {"slo": slo, "cause": cause.cause.value, "why": cause.detail}
+    return turn.with_run(blind_told=True).tell(Reason.BLIND, Severity.WARN, about=facts)
+
+
 def _sight_back(turn: Turn) -> Turn:
     if turn.position.phase is not Phase.HELD or turn.position.held is not HeldCause.BLIND or not turn.seen.measured:
         return turn
-    turn = turn.tell(Reason.SIGHT_BACK, Severity.INFO if turn.run.withdrawn else Severity.QUIET)
+    turn = turn.with_run(blind_told=False).tell(
+        Reason.SIGHT_BACK, Severity.INFO if turn.run.withdrawn else Severity.QUIET
+    )
     if turn.run.withdrawn:
         return enter_stage(turn, turn.run.stage)
     back = turn.position.resume_phase or Phase.PROGRESSING

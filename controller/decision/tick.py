@@ -1,10 +1,12 @@
 """The one function that decides, live and in every replay: judge + decide, bit for bit the same for the same inputs."""
 
 from controller.analysis import judge as judging
+from controller.analysis import streams
 from controller.analysis.accumulate import Scope
+from controller.decision.clock import no_future, no_future_evidence
 from controller.decision.decide import decide
-from controller.decision.turn import Turn
-from controller.domain.decision import Decision
+from controller.decision.turn import Turn, loading
+from controller.domain.decision import Decision, Notice, Reason, Severity
 from controller.domain.evidence import Evidence
 from controller.domain.observation import Observation
 from controller.domain.state import Phase, Position, Run
@@ -13,26 +15,37 @@ from controller.domain.verdict import Judgement
 
 def tick(position: Position, evidence: Evidence | None, seen: Observation) -> Decision:
     """Next position, split, evidence and notices for one rollout at one instant. Pure."""
+    position = no_future(position, seen.now)
+    evidence = no_future_evidence(evidence, seen.now) if evidence else None
     run = position.run
-    mine = evidence if run is not None and evidence is not None and evidence.digest == run.digest else None
-    if run is None or mine is None or not position.under_way:
+    if run is None or not position.under_way:
         return decide(Turn(position, evidence, Judgement(), seen))
+    mine, told = _evidence(evidence, run, seen)
     if not seen.measured:
-        return decide(Turn(position, mine, judging.verdicts(mine, run.spec), seen))
+        return decide(Turn(position, mine, judging.verdicts(mine, run.spec), seen, told))
     mine, judgement = judging.judge(mine, seen.measurements, seen.series, scope(position, run, seen))
-    return decide(Turn(position, mine, judgement, seen))
+    return decide(Turn(position, mine, judgement, seen, told))
+
+
+def _evidence(evidence: Evidence | None, run: Run, seen: Observation) -> tuple[Evidence, tuple[Notice, ...]]:
+    """A run without evidence never goes on as if nothing had happened: it starts again with half of the budget."""
+    if evidence is not None and evidence.digest == run.digest:
+        return evidence, ()
+    facts = {"candidate": run.candidate, "run": run.id}
+    return streams.lost(run.spec, run.digest), (Notice(Reason.EVIDENCE_LOST, seen.now, Severity.WARN, facts),)
 
 
 def scope(position: Position, run: Run, seen: Observation) -> Scope:
     """Where this tick's counts belong: to the stage whose traffic is, or is about to be, routed."""
-    loading = position.phase is Phase.PENDING or position.resume_phase is Phase.PENDING
+    before = position.phase is Phase.PENDING or (position.phase is not Phase.ROLLING_BACK and loading(position))
+    unused = position.traffic is None or not position.traffic.split.exposes()
     return Scope(
         rollout=run.spec,
         stable=run.stable,
         candidate=run.candidate,
-        stage=None if loading else run.current.kind,
+        stage=None if before else run.current.kind,
         since=run.stage_since,
-        withdrawn=run.withdrawn,
+        withdrawn=run.withdrawn or unused,
         now=seen.now,
         sampled_at=seen.sampled_at,
     )

@@ -80,7 +80,7 @@ class Run:
 
     `stage` indexes `spec.stages`; `stage_since` is when this stage's traffic was verified. `exposed_requests` are live
     requests the candidate answered so far; `counted_*` are the raw counters up to which that is true.
-    `withdrawn`: at verified zero, kept, can return to its stage.
+    `withdrawn`: at verified zero, kept, can return to its stage. `blind_told`: people know that it has long been blind.
     """
 
     id: RunId
@@ -95,6 +95,7 @@ class Run:
     stage_since: datetime | None = None
     approved_by: tuple[str, ...] = ()
     withdrawn: bool = False
+    blind_told: bool = False
     loaded_at: datetime | None = None
     ready: bool = False
     exposed_requests: int = 0

@@ -44,6 +44,13 @@ def read_page(text: str, kind: str, wanted: Collection[str]) -> Found:
     return found
 
 
+def read_samples(page: str) -> Iterator[tuple[str, Labels, float]]:
+    """Every sample of a page in the text format: metric, labels, value. Raises ValueError."""
+    names = {found.group() for line in page.split("\n") if (found := _NAME.match(line.strip()))}
+    for sample in _text(page, names):
+        yield sample.name, tuple(sorted(sample.labels.items())), float(sample.value)
+
+
 def _add(found: Found, sample: Sample) -> None:
     labels = tuple(sorted(sample.labels.items()))
     series = found.setdefault(sample.name, {})

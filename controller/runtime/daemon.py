@@ -56,6 +56,7 @@ class Daemon:
     def stop(self) -> None:
         """Traffic stays as it is: the guard of the next start goes on from what is stored."""
         self.house.stopping.set()
+        self.house.deliverer.stop()
         self.ticker.stop()
         clean = self.dispatcher.stop()
         self.house.specs.close()

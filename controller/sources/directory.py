@@ -58,8 +58,8 @@ class DirectorySource:
             except OSError as error:
                 trouble = f"cannot read the folder {self.path}: {error.strerror}; going on with the specs known before"
                 return replace(self._specs, trouble=trouble, as_of=self._as_of)
-            self._specs = self._read(stamps)
             self._as_of = self._clock.now() if self._clock else None
+            self._specs = replace(self._read(stamps), as_of=self._as_of)
             return self._specs
 
     def watch(self, changed: Callable[[], None]) -> None:

@@ -55,22 +55,19 @@ class FolderWatch:
         return observer
 
     def _run(self, changed: Callable[[], None]) -> None:
-        known = self._signature()
+        # Looked at once in any case: something may have changed between the last reading and the first event.
+        known, unsettled = self._signature(), True
+        usual = self._poll_seconds if self.polling else SAFETY_NET_SECONDS
         while not self._stopped.is_set():
-            stirred = self._stirred.wait(self._poll_seconds if self.polling else SAFETY_NET_SECONDS)
+            stirred = self._stirred.wait(self._settle + DEBOUNCE_SECONDS if unsettled else usual)
             self._stopped.wait(DEBOUNCE_SECONDS if stirred else 0)
             self._stirred.clear()
             before, known = known, self._signature()
-            if self._stopped.is_set() or (known == before and not stirred):
-                continue
-            changed()
-            # Once more when a file that seemed to be deleted is believed to be.
-            if (
-                known != before
-                and not self._stirred.wait(self._settle + DEBOUNCE_SECONDS)
-                and not self._stopped.is_set()
-            ):
+            moved = stirred or known != before
+            # Once more after the last change: by then a file that seemed to be deleted is believed to be.
+            if (moved or unsettled) and not self._stopped.is_set():
                 changed()
+            unsettled = moved
 
 
 class _Handler(FileSystemEventHandler):

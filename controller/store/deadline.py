@@ -23,8 +23,13 @@ class Deadline:
         if not self._slots.acquire(timeout=seconds):
             raise TooLateError(f"no turn in {seconds:g} s: earlier calls hang")
         answer: Future[T] = Future()
-        # Daemon threads: a process that is told to stop does not wait for what hangs.
-        threading.Thread(target=self._run, args=(answer, work), name="tidegate-store", daemon=True).start()
+        # A daemon thread: a process that is told to stop does not wait for what hangs.
+        thread = threading.Thread(target=self._run, args=(answer, work), name="tidegate-store", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as full:
+            self._slots.release()
+            raise TooLateError(f"no thread to be had ({full})") from full
         if not wait([answer], seconds).done:
             raise TooLateError(f"no answer in {seconds:g} s; whether it was written is not known")
         return answer.result()

@@ -7,7 +7,7 @@ exactly one value of its kind is an error, never a guess: a newer format, an unk
 import zlib
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
@@ -38,6 +38,10 @@ class Codec(Generic[T]):
     def _adapter(self) -> TypeAdapter[tuple[T]]:
         # In a tuple, because pydantic takes no config for a dataclass that is not its own.
         return TypeAdapter(tuple[self._type], config=_CONFIG)  # type: ignore[name-defined]
+
+    def prepare(self) -> None:
+        """Build the packer now: it takes a fifth of a second that the first rollback should not have to wait for."""
+        self._adapter  # noqa: B018 - built when first asked for
 
     def pack(self, value: T) -> bytes:
         """Raises StoreUnavailableError when a field holds what its type does not allow."""
@@ -85,3 +89,5 @@ SPEC: Codec[ModelRollout] = Codec("spec", ModelRollout)
 FACTS: Codec[Mapping[str, Fact]] = Codec("facts", Mapping[str, Fact])
 ALERT: Codec[Alert] = Codec("alert", Alert)
 RECORD: Codec[TickRecord] = Codec("record", TickRecord)
+
+CODECS: tuple[Codec[Any], ...] = (POSITION, EVIDENCE, MEASUREMENTS, SPEC, FACTS, ALERT, RECORD)

@@ -31,6 +31,7 @@ class Spool:
 
     def __init__(self, folder: Path) -> None:
         """Touches nothing yet: the folder is made by the first write."""
+        RECORD.prepare()
         self._folder = folder
         self._file = folder / "decisions"
         self._lock = threading.Lock()

@@ -20,7 +20,7 @@ from controller.domain.record import (
 from controller.store.database import Database
 from controller.store.faults import DAMAGED
 from controller.store.outbox import due_items, settle_item
-from controller.store.packing import EVIDENCE, FACTS, POSITION
+from controller.store.packing import CODECS, EVIDENCE, FACTS, POSITION
 from controller.store.schema import upgrade
 from controller.store.tables import EvidenceRow, JournalRow, MeasurementRow, Rollout
 from controller.store.writing import write_record
@@ -89,6 +89,8 @@ def open_store(url: str, channels: tuple[str, ...] = ()) -> SqlStore:
     `channels` are the alert channels: each alert is kept once for each. Raises StoreUnavailableError, also for a
     damaged file: nothing is moved or made anew by itself (see `set_aside`).
     """
+    for codec in CODECS:
+        codec.prepare()
     database = Database(url)
     try:
         upgrade(database)

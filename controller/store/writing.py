@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from controller.domain.evidence import Evidence
 from controller.domain.record import StaleWriteError, TickRecord
 from controller.store.entries import digest_of, journal_of, run_of
 from controller.store.packing import ALERT, EVIDENCE, FACTS, MEASUREMENTS, POSITION, SPEC
@@ -12,16 +13,25 @@ from controller.store.tables import EvidenceRow, JournalRow, MeasurementRow, Out
 
 Row = dict[str, Any]
 
+# Made once: building a statement costs more than running it. `b_` names are what is looked up by.
+_MINE = (Rollout.namespace == bindparam("b_namespace")) & (Rollout.name == bindparam("b_name"))
+_FIND = select(Rollout.id, Rollout.seq).where(_MINE)
+_ADVANCE = update(Rollout).where(_MINE, Rollout.seq == bindparam("b_before"))
+_LEARN = update(EvidenceRow).where(
+    EvidenceRow.rollout_id == bindparam("b_rollout_id"), EvidenceRow.digest == bindparam("b_digest")
+)
+_LEARN_ANEW, _MEASURED, _JOURNALED = insert(EvidenceRow), insert(MeasurementRow), insert(JournalRow)
+
 
 def write_record(connection: Connection, record: TickRecord, channels: tuple[str, ...]) -> None:
     """Everything of one tick. Raises StaleWriteError unless `seq - 1` is stored."""
     rollout_id = _write_position(connection, record)
     if record.evidence is not None:
-        _write_evidence(connection, rollout_id, record)
+        _write_evidence(connection, rollout_id, record.evidence, record.seq)
     if record.measurements:
         packed = MEASUREMENTS.pack(record.measurements)
         tick: Row = {"rollout_id": rollout_id, "seq": record.seq, "at": record.at, "packed": packed}
-        connection.execute(insert(MeasurementRow), tick)
+        connection.execute(_MEASURED, tick)
     if record.notices:
         _write_journal(connection, rollout_id, record)
     for row in _outbox_rows(record, channels):
@@ -36,7 +46,7 @@ def insert_new(connection: Connection, table: type[Table], row: Row) -> bool:
 
 
 def _write_position(connection: Connection, record: TickRecord) -> int:
-    key = (Rollout.namespace == record.key.namespace) & (Rollout.name == record.key.name)
+    key = {"b_namespace": record.key.namespace, "b_name": record.key.name}
     values: Row = {
         "seq": record.seq,
         "at": record.at,
@@ -44,12 +54,10 @@ def _write_position(connection: Connection, record: TickRecord) -> int:
         "digest": record.evidence.digest if record.evidence else None,
     }
     if record.seq == 1:
-        fresh = {"namespace": record.key.namespace, "name": record.key.name, **values}
-        written = insert_new(connection, Rollout, fresh)
+        written = insert_new(connection, Rollout, {"namespace": key["b_namespace"], "name": key["b_name"], **values})
     else:
-        ours = update(Rollout).where(key, Rollout.seq == record.seq - 1).values(values)
-        written = connection.execute(ours).rowcount == 1
-    stored = connection.execute(select(Rollout.id, Rollout.seq).where(key)).one_or_none()
+        written = connection.execute(_ADVANCE, {**values, **key, "b_before": record.seq - 1}).rowcount == 1
+    stored = connection.execute(_FIND, key).one_or_none()
     if stored is None or not written:
         raise StaleWriteError(
             f"{record.key}: cannot write number {record.seq}, stored is {stored.seq if stored else 'nothing'}: "
@@ -58,13 +66,11 @@ def _write_position(connection: Connection, record: TickRecord) -> int:
     return int(stored.id)
 
 
-def _write_evidence(connection: Connection, rollout_id: int, record: TickRecord) -> None:
-    assert record.evidence is not None
-    values: Row = {"seq": record.seq, "packed": EVIDENCE.pack(record.evidence)}
-    key = {"rollout_id": rollout_id, "digest": record.evidence.digest}
-    mine = (EvidenceRow.rollout_id == rollout_id) & (EvidenceRow.digest == record.evidence.digest)
-    if connection.execute(update(EvidenceRow).where(mine).values(values)).rowcount == 0:
-        connection.execute(insert(EvidenceRow), {**key, **values})
+def _write_evidence(connection: Connection, rollout_id: int, evidence: Evidence, seq: int) -> None:
+    values: Row = {"seq": seq, "packed": EVIDENCE.pack(evidence)}
+    mine = {"b_rollout_id": rollout_id, "b_digest": evidence.digest}
+    if connection.execute(_LEARN, {**values, **mine}).rowcount == 0:
+        connection.execute(_LEARN_ANEW, {"rollout_id": rollout_id, "digest": evidence.digest, **values})
 
 
 def _write_journal(connection: Connection, rollout_id: int, record: TickRecord) -> None:
@@ -80,7 +86,7 @@ def _write_journal(connection: Connection, rollout_id: int, record: TickRecord) 
         "engine": record.engine,
         "judge": None,
     }
-    connection.execute(insert(JournalRow), [{**common, **line} for line in _lines(record)])
+    connection.execute(_JOURNALED, [{**common, **line} for line in _lines(record)])
 
 
 def _lines(record: TickRecord) -> list[Row]:

@@ -20,7 +20,8 @@ def everything_to_stable(config_dir: str, key: RolloutKey) -> RouteSeen:
     """Send everything to the version that was stable in the last split written, and return what Envoy then holds.
 
     Waits up to 3 s for Envoy to take it: look at `accepted` and `table` of the answer. Raises RouterUnavailableError
-    when nothing is known of that rollout, or when neither the files nor Envoy's runtime could be changed.
+    when nothing is known of that rollout, when neither the files nor Envoy's runtime could be changed, or when the
+    files were written and Envoy does not answer.
     """
     binding, stable = _last(config_dir, key)
     router = EnvoyRouter(binding)
@@ -56,7 +57,15 @@ def _last(config_dir: str, key: RolloutKey) -> tuple[RouteBinding, VersionName]:
 def _settled(router: EnvoyRouter, wanted: RouteTable) -> RouteSeen:
     deadline = time.monotonic() + _PATIENCE
     while True:
-        seen = router.observe()
-        if (seen.accepted and seen.table == wanted) or time.monotonic() > deadline:
-            return seen
+        late = time.monotonic() > deadline
+        try:
+            seen = router.observe()
+            if (seen.accepted and seen.table == wanted) or late:
+                return seen
+        except RouterUnavailableError as error:
+            if late:
+                raise RouterUnavailableError(
+                    f"the files now send everything to {wanted.sole()}, and Envoy takes them as soon as it runs, but "
+                    f"that it did cannot be seen: {error}"
+                ) from error
         time.sleep(0.02)

@@ -4,13 +4,17 @@ Three siblings say how: `envoy_config` (a split as Envoy's configuration), `envo
 read back), `envoy_admin` (what Envoy itself holds and counted). With `listen` we run Envoy (`envoy_process`); without,
 we drive one whose bootstrap reads `cds.json` and `rds.json` of `config_dir` and whose listener uses the route
 configuration `tidegate`; see docs/how-to/drive-your-own-envoy.md. Then we write neither listener nor bootstrap.
+
+When the files cannot be written, a rollback goes through Envoy's runtime: every split that exposes the candidate has a
+route before the others that is off until a runtime key sends everything to stable.
 """
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from controller.domain.traffic import Capabilities, RouterUnavailableError, RouteSeen, Split
+from controller.domain.traffic import Capabilities, RouterUnavailableError, RouteSeen, RouteTable, Split
 from controller.ports import RouteBinding
 from controller.traffic import envoy_admin, envoy_config, envoy_routes
 from controller.traffic.envoy_admin import EnvoyAdmin, Stats
@@ -64,7 +68,7 @@ class EnvoyRouter:
         except _MALFORMED as error:
             raise RouterUnavailableError(
                 f"the admin at {self._target.admin} answers what no Envoy that we know says: {error!r}; check that "
-                "`admin` is the admin address of an Envoy 1.36 or newer"
+                "`admin` is the admin address of an Envoy (tested with 1.40)"
             ) from error
 
     def _seen(self) -> RouteSeen:
@@ -73,9 +77,11 @@ class EnvoyRouter:
         held = self._admin.routes() or {}
         emergency = self._understood(lambda: self._in_emergency(held))
         table = self._understood(lambda: envoy_routes.table_of(held, self._key, emergency=emergency))
+        if emergency and table is not None:
+            self._make_lasting(table)
         return RouteSeen(
             table=table,
-            accepted=emergency or (self._resources.taken(stats) and not self._missing_clusters()),
+            accepted=emergency or (self._resources.taken(stats) and not self._missing_clusters(held)),
             revision=version_info([repr(table), envoy_routes.routes_of(held, self._key)]),
             epoch=self._admin.epoch(),
             counts={version: envoy_admin.counts(stats, self._key, version) for version in self._binding.backends},
@@ -98,7 +104,7 @@ class EnvoyRouter:
             self._wait(lambda: self._resources.taken(self._admin.stats()), ROUTES_FILE)
             self._admin.set_emergency(self._key, on=False)
         if not changed:
-            self._resources.remind()
+            self._remind()
 
     def _withdraw(self, split: Split) -> None:
         """Everything to stable: written first, without asking Envoy for anything."""
@@ -111,6 +117,10 @@ class EnvoyRouter:
             Record.of(self._binding, split).write(self._folder)
         self._ensure_process()
         if not changed:
+            self._remind()
+
+    def _remind(self) -> None:
+        with self._folder.locked():
             self._resources.remind()
 
     def _by_runtime(self, split: Split, trouble: RouterUnavailableError) -> RouterUnavailableError:
@@ -127,6 +137,13 @@ class EnvoyRouter:
             f"{trouble}. Envoy was told through its runtime to send everything to {split.stable}: this holds until "
             "Envoy restarts, so repair the folder first"
         )
+
+    def _make_lasting(self, table: RouteTable) -> None:
+        """What was ordered through the runtime ends with Envoy: write it as soon as the folder can be written again."""
+        stable = table.sole()
+        if stable is not None:
+            with contextlib.suppress(RouterUnavailableError):
+                self._withdraw(Split(stable))
 
     def _require_folder(self) -> None:
         if self._target.listen is None and not self._folder.path.is_dir():
@@ -172,11 +189,11 @@ class EnvoyRouter:
         kept = [one for one in found if not one.get("name", "").startswith(mine) or one["name"] in used]
         return [*kept, *self._clusters]
 
-    def _missing_clusters(self, config: Json | None = None) -> list[str]:
-        """Clusters (all of ours, or those that `config` uses) that Envoy does not have where the binding says."""
+    def _missing_clusters(self, config: Json) -> list[str]:
+        """Clusters of ours that `config` uses and Envoy does not have, or not where the binding says."""
         active = {one["name"]: one.get("load_assignment") for one in self._admin.clusters(self._key)}
-        needed = None if config is None else envoy_routes.referenced(config, self._key)
-        wanted = [one for one in self._clusters if needed is None or one["name"] in needed]
+        needed = envoy_routes.referenced(config, self._key)
+        wanted = [one for one in self._clusters if one["name"] in needed]
         return [one["name"] for one in wanted if active.get(one["name"]) != one["load_assignment"]]
 
     def _wait(self, taken: Callable[[], bool], name: str) -> None:

@@ -123,7 +123,7 @@ class EnvoyAdmin:
     def _strange(self, what: str) -> RouterUnavailableError:
         return RouterUnavailableError(
             f"Envoy's admin at {self.address} answered what we do not understand: {what}; "
-            "check that `admin` is the admin address of an Envoy 1.36 or newer"
+            "check that `admin` is the admin address of an Envoy (tested with 1.40)"
         )
 
 

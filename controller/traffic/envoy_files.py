@@ -15,6 +15,7 @@ from controller.domain.traffic import RouterUnavailableError
 Json = dict[str, Any]
 
 _SPARE = ".spare"
+_SPARE_LOCK = ".spare-lock"
 _SPARE_BYTES = 256 * 1024
 _LOCK_PATIENCE = 5.0
 
@@ -54,6 +55,10 @@ class ConfigFolder:
     def replace(self, name: str, content: Json) -> None:
         """Write a file so that a reader sees the old or the new one. Raises RouterUnavailableError."""
         data = json.dumps(content, indent=1).encode() + b"\n"
+        with self.locked(_SPARE_LOCK):
+            self._write_spare(name, data)
+
+    def _write_spare(self, name: str, data: bytes) -> None:
         temporary = self.path / _SPARE
         try:
             # The spare's blocks are taken beforehand: a full disk does not stop a rollback.
@@ -86,7 +91,7 @@ class ConfigFolder:
                 if time.monotonic() > deadline:
                     raise RouterUnavailableError(
                         f"{self.path / name} has been locked by another process for {_LOCK_PATIENCE:g} s: "
-                        "nothing was changed; see with `fuser` who holds it"
+                        "the files are as they were; see with `fuser` who holds it"
                     ) from None
                 time.sleep(0.01)
             else:

@@ -49,8 +49,9 @@ class EnvoyProcess:
         """
         if self._took(accepted) or self._problem(listen) is None:
             return
-        self._folder.replace(LISTENERS_FILE, _quietly(self._folder, LISTENERS_FILE) or {})
-        self._wait_listening(listen)
+        with self._folder.locked(_PROCESS_LOCK):
+            self._folder.replace(LISTENERS_FILE, _quietly(self._folder, LISTENERS_FILE) or {})
+            self._wait_listening(listen)
 
     def stop(self, patience: float = 5.0) -> None:
         """End it: SIGTERM, after `patience` seconds SIGKILL. Harmless when it does not run."""
@@ -192,9 +193,15 @@ def _spawn(binary: str, folder: Path) -> int:
         (os.POSIX_SPAWN_DUP2, 1, 2),
     ]
     try:
-        return os.posix_spawn(binary, argv, os.environ, file_actions=files, setsid=True)
+        return os.posix_spawn(binary, argv, _environment(), file_actions=files, setsid=True)
     except OSError as error:
         raise RouterUnavailableError(f"cannot start {binary}: {error.strerror or error}") from error
+
+
+def _environment() -> dict[str, str]:
+    """Our secrets are none of Envoy's business."""
+    wanted = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH")
+    return {name: os.environ[name] for name in wanted if name in os.environ}
 
 
 def _start_of(pid: int) -> int | None:
@@ -203,7 +210,7 @@ def _start_of(pid: int) -> int | None:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
-    return None if fields[0] == "Z" else int(fields[19])
+    return None if fields[0] in "ZX" else int(fields[19])
 
 
 def _tail(log: Path, lines: int = 5) -> str:

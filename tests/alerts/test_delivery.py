@@ -5,13 +5,15 @@ from dataclasses import replace
 from datetime import timedelta
 
 from controller.alerts.backoff import wait
-from controller.alerts.delivery import GIVE_UP_AFTER, Deliverer
+from controller.alerts.delivery import Deliverer
+from controller.alerts.line import GIVE_UP_AFTER
 from controller.domain.record import Alert, Delivery, Outcome
 from controller.ports import AlertChannel
 from controller.testing.clock import ManualClock
 from controller.testing.conformance.store_samples import START, a_record, with_alert
 from controller.testing.memory_channel import MemoryChannel
 from controller.testing.stores import Fault, MemoryStore
+from tests.parts.net import wait_until
 
 RETRY, REFUSED, FINE = Delivery(Outcome.RETRY, "down"), Delivery(Outcome.REFUSED, "no"), Delivery(Outcome.DELIVERED)
 
@@ -158,16 +160,65 @@ def test_a_database_that_fails_in_between_tells_nobody_twice() -> None:
     assert not post.store.due(post.clock.now() + timedelta(days=1), 10)
 
 
-def test_telling_past_the_outbox_is_remembered() -> None:
-    post = Post()
+def test_telling_past_the_outbox_is_remembered_and_waits_for_nobody() -> None:
+    slow = threading.Event()
+
+    class Slow(MemoryChannel):
+        def send(self, alert: Alert) -> Delivery:
+            assert slow.wait(10)
+            return super().send(alert)
+
+    slack = Slow()
+    post = Post(slack=slack)
     alert = with_alert(a_record(1), "a").alerts[0]
-    assert post.deliverer.tell_now(alert)
-    assert post.deliverer.tell_now(alert)
+    post.deliverer.tell_now(alert)
+    wait_until(lambda: post.webhook.told, 5, "the webhook, while Slack is slow")
+    post.deliverer.tell_now(alert)
+    assert not slack.told
+    slow.set()
+    wait_until(lambda: slack.told, 5, "Slack")
+    wait_until(lambda: len(post.tries) == 2, 5, "both to have ended")
     post.alert("a")
     post.deliverer.deliver_due()
-    assert names(post.slack) == names(post.webhook) == ["a"]
+    assert names(slack) == names(post.webhook) == ["a"]
+
+
+def test_what_could_not_be_told_past_the_outbox_is_tried_again() -> None:
+    post = Post()
     post.slack.answer = RETRY
-    assert not post.deliverer.tell_now(replace(alert, dedupe="b"))
+    post.deliverer.tell_now(with_alert(a_record(1), "a").alerts[0])
+    wait_until(lambda: len(post.tries) == 2, 5, "the first try")
+    post.slack.answer = FINE
+    post.store.fault = Fault.UNAVAILABLE
+
+    def again() -> bool:
+        post.deliverer.deliver_due()
+        return bool(post.slack.told)
+
+    wait_until(again, 5, "the second try")
+    assert names(post.slack) == names(post.webhook) == ["a"]
+
+
+def test_a_stop_waits_for_no_receiver_and_loses_nothing() -> None:
+    slow = threading.Event()
+
+    class Slow(MemoryChannel):
+        def send(self, alert: Alert) -> Delivery:
+            self.tries += 1
+            assert slow.wait(10)
+            return super().send(alert)
+
+    slack = Slow()
+    post = Post(slack=slack)
+    post.alert("a")
+    delivering = threading.Thread(target=post.deliverer.deliver_due)
+    delivering.start()
+    wait_until(lambda: slack.tries, 5, "the try to begin")
+    post.deliverer.stop()
+    delivering.join(1)
+    assert not delivering.is_alive()
+    assert [item.channel for item in post.store.due(post.clock.now(), 10) if item.channel == "slack"] == ["slack"]
+    slow.set()
 
 
 def test_after_a_week_it_is_given_up() -> None:

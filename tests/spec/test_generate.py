@@ -36,7 +36,7 @@ def _nodes(node: Node, path: str = "") -> Iterator[tuple[str, Node]]:
     for name, inner in node.get("properties", {}).items():
         yield from _nodes(inner, f"{path}.{name}")
     for word in ("items", "additionalProperties"):
-        if word in node:
+        if isinstance(node.get(word), dict):
             yield from _nodes(node[word], f"{path}[]")
 
 

@@ -45,10 +45,10 @@ LEAVES = st.one_of(
     st.sampled_from(
         ["0%", "100%", "5%", "1h", "0s", "99999999d", "v11", "v12", "{{version}}", "full", "hold", "*", "/"]
     ),
-    st.just([]),
-    st.just({}),
-    st.just([{}]),
-    st.just({"name": 1}),
+    st.builds(list),
+    st.builds(dict),
+    st.builds(lambda: [{}]),
+    st.builds(lambda: {"name": 1}),
 )
 
 

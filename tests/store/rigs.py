@@ -24,7 +24,7 @@ def url_of(path: Path) -> str:
 
 
 @contextmanager
-def unavailable(match: str, within: float = 0.75) -> Iterator[None]:
+def unavailable(match: str, within: float = 1.2) -> Iterator[None]:
     """The block must raise StoreUnavailableError with these words, in half a second, and some for a busy machine."""
     began = time.monotonic()
     with pytest.raises(StoreUnavailableError, match=match):

@@ -102,12 +102,10 @@ def test_threads_write_whole_lines(spool: Spool) -> None:
 
 def test_a_folder_that_cannot_be_written_is_an_error_that_says_what_to_do() -> None:
     with open_folder() as folder:
+        spool, decision = Spool(folder / "spool"), a_decision(1)
         folder.chmod(0o555)
-        with (
-            as_nobody(),
-            pytest.raises(SpoolUnavailableError, match=r"written: .*denied.*see that the folder"),
-        ):
-            Spool(folder / "spool").write(a_decision(1))
+        with as_nobody(), pytest.raises(SpoolUnavailableError, match=r"written: .*denied.*see that the folder"):
+            spool.write(decision)
 
 
 def test_a_full_disk_loses_no_earlier_decision() -> None:

@@ -58,8 +58,10 @@ class EnvoyRig:
         os.kill(self.pid, signal.SIGCONT)
 
     def kill(self) -> None:
-        os.kill(self.pid, signal.SIGKILL)
-        wait_until(lambda: not self.admin.ready(), 5, "Envoy to be gone")
+        pid = self.pid
+        os.kill(pid, signal.SIGKILL)
+        # Its sockets close a moment before the process itself is over.
+        wait_until(lambda: _is_over(pid), 5, "Envoy to be gone")
 
     def restart(self) -> None:
         self.kill()
@@ -117,6 +119,13 @@ class MemoryRig:
 
     def foreign(self) -> RouteTable | None:
         return None
+
+
+def _is_over(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except OSError:
+        return True
 
 
 @contextmanager

@@ -115,3 +115,12 @@ def test_a_missing_folder_is_told_before_anything_is_written(rig: EnvoyRig) -> N
     router = EnvoyRouter(replace(rig.binding, route=replace(rig.binding.route, target=target)))
     with pytest.raises(RouterUnavailableError, match=r"no folder .*/nowhere: make it"):
         router.apply(Split(V11))
+
+
+def test_the_split_is_not_raised_on_an_envoy_that_does_not_read_the_clusters(rig: EnvoyRig) -> None:
+    (rig.folder / "theirs.json").write_text('{"resources": []}')
+    changes = {f"{rig.folder}/cds.json": f"{rig.folder}/theirs.json"}
+    with start_envoy(bootstrap(rig, changes), rig.admin_port):
+        with pytest.raises(RouterUnavailableError, match=r"has not taken .*/cds.json .*the candidate gets no more"):
+            rig.router.apply(CANARY)
+        assert rig.router.observe().table is None

@@ -162,6 +162,20 @@ def test_a_rollback_happens_though_the_folder_cannot_be_written(
     assert V12 in set(rig.send(100))
 
 
+def test_a_rollback_through_the_runtime_is_made_lasting_when_the_folder_is_back(rig: EnvoyRig) -> None:
+    settle(rig, CANARY)
+    unwritable(rig.folder)
+    with pytest.raises(RouterUnavailableError, match="through its runtime"):
+        rig.router.apply(HOME)
+    assert settled(rig, HOME)
+    assert "v12/live" in (rig.folder / "rds.json").read_text()
+    back(rig.folder)
+    assert settled(rig, HOME)
+    assert "v12" not in (rig.folder / "rds.json").read_text()
+    rig.restart()
+    assert settled(rig, HOME)
+
+
 def test_nothing_is_raised_when_the_folder_cannot_be_written(rig: EnvoyRig) -> None:
     settle(rig, HOME)
     unwritable(rig.folder)
@@ -191,9 +205,9 @@ def test_a_full_disk_does_not_stop_a_rollback(rig: EnvoyRig, small_disk: Path) -
         while fill.write(b"x" * 4096):
             pass
     assert shutil.disk_usage(small_disk).free == 0
-    with contextlib.suppress(RouterUnavailableError):
-        rig.router.apply(HOME)
+    rig.router.apply(HOME)
     settled(rig, HOME)
+    assert "v12" not in (small_disk / "rds.json").read_text()
     assert set(rig.send(30)) == {V11}
 
 
@@ -316,6 +330,18 @@ def test_break_glass_works_in_a_folder_that_cannot_be_written(rig: EnvoyRig) -> 
     unwritable(rig.folder)
     assert everything_to_stable(str(rig.folder), KEY).table == HOME.table()
     back(rig.folder)
+
+
+def test_break_glass_says_when_only_the_files_could_be_changed(rig: EnvoyRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    settle(rig, CANARY)
+    rig.cut()
+    try:
+        monkeypatch.setattr("controller.traffic.breakglass._PATIENCE", 0)
+        with pytest.raises(RouterUnavailableError, match="the files now send everything to v11"):
+            everything_to_stable(str(rig.folder), KEY)
+    finally:
+        rig.mend()
+    settled(rig, HOME)
 
 
 def test_break_glass_lists_who_is_there(rig: EnvoyRig) -> None:

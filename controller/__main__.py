@@ -1,0 +1,49 @@
+"""The entry point: `tidegate` and `python -m controller`."""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import TextIO
+
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run one command and exit with its code."""
+    from controller.cli.app import app
+
+    args = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        _never_unprintable(stream)
+    try:
+        # Typer prints usage errors as text by itself; for JSON they come here.
+        as_json = _asks_for_json(args)
+        sys.exit(app(args, prog_name="tidegate", standalone_mode=not as_json))
+    except BrokenPipeError:
+        # The reader went away (`| head`): nothing is wrong, and nothing more can be said.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        if not hasattr(error, "format_message"):
+            raise
+        print(json.dumps({"error": error.format_message(), "code": 2}, ensure_ascii=False), file=sys.stderr)
+        sys.exit(2)
+
+
+def _asks_for_json(args: Sequence[str]) -> bool:
+    pairs = zip(args, args[1:], strict=False)
+    return any(pair in (("--output", "json"), ("-o", "json")) for pair in pairs) or "--output=json" in args
+
+
+def _never_unprintable(stream: TextIO) -> None:
+    """A terminal without UTF-8 shows `?` rather than ending the command."""
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="replace")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The command line: parse, call one function, print. Heavy rooms are imported inside of the commands."""

@@ -1,0 +1,109 @@
+"""What people ask of a run: `abort`, `retry`, `pause`, `resume`, `approve`; each with a reason that is recorded."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from controller.cli.daemon import ask, socket_of
+from controller.cli.line import phase_words, traffic_words
+from controller.cli.options import STATE_DIR, Name, Output, Reason, Socket, StateDir, examples
+from controller.cli.output import Code, CommandError, OutputFormat, console, emit, reported
+from controller.cli.told import waits
+
+PANEL = "A run, by hand"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the five."""
+    why = {
+        "abort": "'wrong prompt shipped'",
+        "retry": "'judge was repaired'",
+        "pause": "'launch event until 18:00'",
+        "resume": "'launch event is over'",
+        "approve": "'read 50 transcripts'",
+    }
+    for command in (abort, retry, pause, resume, approve):
+        told = examples(f"tidegate {command.__name__} support-bot --reason {why[command.__name__]}")
+        app.command(epilog=told, rich_help_panel=PANEL)(command)
+
+
+@reported
+def abort(
+    name: Name,
+    reason: Reason,
+    state_dir: StateDir = STATE_DIR,
+    socket: Socket = None,
+    output: Output = OutputFormat.TEXT,
+) -> None:
+    """End the run: everything back to stable, verified."""
+    todo = f"To move the traffic without a daemon: tidegate route {name} --stable --reason '...'"
+    _asked("abort", name, reason, socket_of(state_dir, socket), output, todo)
+
+
+@reported
+def retry(
+    name: Name,
+    reason: Reason,
+    exclude: Annotated[str | None, typer.Option("--exclude", metavar="FROM..TO", hidden=True)] = None,
+    state_dir: StateDir = STATE_DIR,
+    socket: Socket = None,
+    output: Output = OutputFormat.TEXT,
+) -> None:
+    """Try a version again that was rolled back or aborted."""
+    if exclude is not None:
+        raise CommandError("retry --exclude is not built yet: retry without it", Code.WRONG_USE)
+    _asked("retry", name, reason, socket_of(state_dir, socket), output)
+
+
+@reported
+def pause(
+    name: Name,
+    reason: Reason,
+    state_dir: StateDir = STATE_DIR,
+    socket: Socket = None,
+    output: Output = OutputFormat.TEXT,
+) -> None:
+    """Stop the advance; the guard goes on and may still roll back."""
+    _asked("pause", name, reason, socket_of(state_dir, socket), output)
+
+
+@reported
+def resume(
+    name: Name,
+    reason: Reason,
+    state_dir: StateDir = STATE_DIR,
+    socket: Socket = None,
+    output: Output = OutputFormat.TEXT,
+) -> None:
+    """Let a paused or held run go on."""
+    _asked("resume", name, reason, socket_of(state_dir, socket), output)
+
+
+@reported
+def approve(
+    name: Name,
+    reason: Reason,
+    state_dir: StateDir = STATE_DIR,
+    socket: Socket = None,
+    output: Output = OutputFormat.TEXT,
+) -> None:
+    """Agree that the run may enter its next stage."""
+    _asked("approve", name, reason, socket_of(state_dir, socket), output)
+
+
+def _asked(verb: str, name: str, reason: str, path: Path, output: OutputFormat, todo: str = "") -> None:
+    if not reason.strip():
+        raise CommandError(f"say why: tidegate {verb} {name} --reason '...'", Code.WRONG_USE)
+    answer = ask(path, verb, {"name": name, "reason": reason}, todo or "Start the daemon with `tidegate run` first.")
+    if output is OutputFormat.JSON:
+        emit(answer)
+        return
+    view, screen = answer["rollout"], console()
+    screen.print(f"{verb}: done", style="green")
+    screen.print(f"{view['name']} is now {phase_words(view)}", soft_wrap=True)
+    if view["traffic"]:
+        verified = "verified" if view["traffic"]["verified"] else "not verified yet: `tidegate watch` shows when"
+        screen.print(f"{traffic_words(view)}; {verified}", soft_wrap=True)
+    for text in waits(view):
+        screen.print(f"it waits for: {text}" if view["phase"] == "Progressing" else text, soft_wrap=True)

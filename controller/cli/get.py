@@ -1,0 +1,114 @@
+"""`tidegate get`: all rollouts as a table, one as a tree."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from controller.cli import words
+from controller.cli.daemon import View, ask, socket_of
+from controller.cli.options import STATE_DIR, OptionalName, Output, Socket, StateDir, examples
+from controller.cli.output import OutputFormat, console, emit, reported
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def register(app: typer.Typer) -> None:
+    """Add `get`."""
+    app.command(epilog=examples("tidegate get", "tidegate get support-bot", "tidegate get --output json"))(get)
+
+
+@reported
+def get(
+    name: OptionalName = None,
+    state_dir: StateDir = STATE_DIR,
+    socket: Socket = None,
+    output: Output = OutputFormat.TEXT,
+) -> None:
+    """Show all rollouts as a table, or one as a tree."""
+    answer = ask(socket_of(state_dir, socket), "get", {"name": name} if name else {})
+    if output is OutputFormat.JSON:
+        emit(answer)
+    elif name:
+        show_one(answer["rollouts"][0])
+    else:
+        show_all(answer)
+
+
+def show_one(view: View) -> None:
+    """The tree."""
+    from controller.cli.tree import rollout_tree
+
+    console().print(rollout_tree(view))
+
+
+def show_all(answer: dict[str, Any]) -> None:
+    """The table, then what is wrong with the sources."""
+    screen = console()
+    rollouts: Sequence[View] = answer["rollouts"]
+    if rollouts:
+        screen.print(_table(rollouts, roomy=screen.width >= 110))
+    else:
+        screen.print("no rollouts yet: put a file into a folder of the daemon; `tidegate lint FILE` checks it")
+    for source in answer["sources"]:
+        if source["trouble"]:
+            screen.print(f"{source['source']}: {source['trouble']}", style="yellow", soft_wrap=True)
+        for problem in source["problems"]:
+            screen.print(problem, style="red", soft_wrap=True)
+
+
+def _table(rollouts: Sequence[View], roomy: bool) -> "Table":
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold dim", padding=(0, 2, 0, 0))
+    for title in ("NAME", "PHASE", "STABLE", "CANDIDATE", "STAGE", "TRAFFIC"):
+        table.add_column(title, overflow="fold")
+    for title in ("VERDICTS", "SINCE") if roomy else ():
+        table.add_column(title)
+    table.add_column("WAITS FOR", no_wrap=True, overflow="ellipsis")
+    now = _now()
+    for view in rollouts:
+        table.add_row(*_row(view, now, roomy))
+    return table
+
+
+def _now() -> Any:
+    from controller.runtime.clock import SystemClock
+
+    return SystemClock().now()
+
+
+def _row(view: View, now: Any, roomy: bool) -> list[Any]:
+    from rich.text import Text
+
+    from controller.cli.line import stage_words, verdict_summary
+    from controller.cli.tree import PHASES
+
+    run = view["run"]
+    live = run if view["phase"] not in ("Idle", "Completed") else None
+    cells = [
+        words.address(view["name"], view["namespace"]),
+        Text(view["phase"] + (f" ({view['held']})" if view["held"] else ""), PHASES.get(view["phase"], "")),
+        view["stable"] or "–",
+        live["candidate"] if live else "–",
+        stage_words(live) if live else "–",
+        share(view) if live else "–",
+    ]
+    cells += [verdict_summary(view) or "–", words.since(view["since"], now)] if roomy else []
+    return [*cells, "; ".join(view["problems"] or view["waits_for"])]
+
+
+def share(view: View) -> str:
+    """`25 % / 24.8 %`: wanted and counted by the data plane."""
+    traffic = view["traffic"]
+    if traffic is None:
+        return "–"
+    counted = traffic["counted"] or {}
+    mirrored = bool(traffic["mirror"])
+    wanted = (
+        f"{traffic['mirror']} % mirror" if mirrored else "cohort" if traffic["cohort"] else f"{traffic['weight']} %"
+    )
+    got = counted.get("mirror_share" if mirrored else "share")
+    return f"{wanted} / {got:g} %" if got is not None else wanted

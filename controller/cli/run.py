@@ -1,0 +1,160 @@
+"""`tidegate run`: options into settings, then the daemon."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from controller.cli.options import STATE_DIR, Database, StateDir, examples
+from controller.cli.output import Code, CommandError, reported
+
+if TYPE_CHECKING:
+    from controller.alerts.settings import ChannelSettings
+    from controller.runtime.settings import GitSettings, Settings
+
+GIT, ALERTS, LOGS = "From git", "Alerts", "Logs"
+LEVELS = ("debug", "info", "warning", "error", "critical")
+
+
+def register(app: typer.Typer) -> None:
+    """Add `run`."""
+    told = examples(
+        "tidegate run --rollouts rollouts/",
+        "tidegate run --rollouts rollouts/ --slack-webhook-file /etc/tidegate/slack-url",
+        "tidegate run --git https://git.example.com/models.git --git-folder rollouts --git-token-file token",
+        "tidegate run --rollouts rollouts/ --observe      (judge and tell, move nothing)",
+    )
+    app.command(epilog=told)(run)
+
+
+@reported
+def run(
+    rollouts: Annotated[
+        list[Path] | None,
+        typer.Option("--rollouts", envvar="TIDEGATE_ROLLOUTS", help="A folder of rollout files; can be repeated."),
+    ] = None,
+    git: Annotated[
+        str | None,
+        typer.Option("--git", envvar="TIDEGATE_GIT", help="URL or path of a repository.", rich_help_panel=GIT),
+    ] = None,
+    git_branch: Annotated[
+        str, typer.Option(envvar="TIDEGATE_GIT_BRANCH", help="The branch that says what runs.", rich_help_panel=GIT)
+    ] = "main",
+    git_folder: Annotated[
+        str, typer.Option(envvar="TIDEGATE_GIT_FOLDER", help="The folder in it.", rich_help_panel=GIT)
+    ] = ".",
+    git_token_file: Annotated[
+        Path | None,
+        typer.Option(envvar="TIDEGATE_GIT_TOKEN_FILE", help="A file with an HTTPS token.", rich_help_panel=GIT),
+    ] = None,
+    git_ssh_key_file: Annotated[
+        Path | None,
+        typer.Option(envvar="TIDEGATE_GIT_SSH_KEY_FILE", help="A file with an SSH key.", rich_help_panel=GIT),
+    ] = None,
+    git_poll: Annotated[
+        float,
+        typer.Option(envvar="TIDEGATE_GIT_POLL", min=1.0, help="Seconds between two looks.", rich_help_panel=GIT),
+    ] = 30.0,
+    state_dir: StateDir = STATE_DIR,
+    database: Database = "",
+    http: Annotated[
+        str, typer.Option("--http", envvar="TIDEGATE_HTTP", help="Where /metrics, /healthz and /readyz are served.")
+    ] = "127.0.0.1:9464",
+    slack_webhook_file: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="TIDEGATE_SLACK_WEBHOOK_FILE", help="A file with Slack's webhook URL.", rich_help_panel=ALERTS
+        ),
+    ] = None,
+    webhook_file: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="TIDEGATE_WEBHOOK_FILE", help="A file with the URL of a JSON webhook.", rich_help_panel=ALERTS
+        ),
+    ] = None,
+    observe: Annotated[
+        bool, typer.Option("--observe", envvar="TIDEGATE_OBSERVE", help="Judge and tell, but move no traffic.")
+    ] = False,
+    log: Annotated[
+        Literal["auto", "json", "console"],
+        typer.Option("--log", envvar="TIDEGATE_LOG", help="auto: console on a terminal.", rich_help_panel=LOGS),
+    ] = "auto",
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error", "critical"],
+        typer.Option(envvar="TIDEGATE_LOG_LEVEL", help="The least that is logged.", rich_help_panel=LOGS),
+    ] = "info",
+) -> None:
+    """Run the daemon: watch rollouts, judge, move traffic, roll back."""
+    folders = tuple(rollouts or ())
+    if not folders and git is None:
+        raise CommandError("there is nothing to roll out: give --rollouts FOLDER or --git URL", Code.WRONG_USE)
+    _check_folders(folders)
+    files = {
+        "--git-token-file": git_token_file,
+        "--git-ssh-key-file": git_ssh_key_file,
+        "--slack-webhook-file": slack_webhook_file,
+        "--webhook-file": webhook_file,
+    }
+    _check_files(files)
+    repositories = (
+        () if git is None else (_git(git, git_branch, git_folder, git_token_file, git_ssh_key_file, git_poll),)
+    )
+    from controller.runtime.settings import Settings
+
+    settings = Settings(
+        folders=folders,
+        repositories=repositories,
+        state_dir=state_dir,
+        database=database,
+        http=http,
+        channels=_channels(slack_webhook_file, webhook_file),
+        observe=observe,
+        log_format=log,
+        log_level=log_level,
+    )
+    _serve(settings)
+
+
+def _serve(settings: "Settings") -> None:
+    from controller.domain.record import StoreUnavailableError
+    from controller.runtime import daemon
+    from controller.store.spool import SpoolUnavailableError
+    from controller.web.http import ListenError
+    from controller.web.protocol import SocketPathError
+    from controller.web.socket import SocketInUseError
+
+    try:
+        daemon.run(settings)
+    except SocketInUseError as error:
+        todo = f"Each daemon has a --state-dir of its own; this one is {settings.state_dir}."
+        raise CommandError(str(error), Code.WRONG_USE, todo) from error
+    except (StoreUnavailableError, SpoolUnavailableError, ListenError, SocketPathError) as error:
+        raise CommandError(str(error), Code.WRONG_USE) from error
+    except OSError as error:
+        raise CommandError(f"cannot start: {error}", Code.WRONG_USE) from error
+
+
+def _git(url: str, branch: str, folder: str, token: Path | None, key: Path | None, poll: float) -> "GitSettings":
+    from controller.runtime.settings import GitSettings
+
+    return GitSettings(url, branch, folder, str(token) if token else None, str(key) if key else None, poll)
+
+
+def _channels(slack: Path | None, webhook: Path | None) -> "tuple[tuple[str, ChannelSettings], ...]":
+    from controller.alerts.settings import ChannelSettings
+
+    given = (("slack", slack), ("webhook", webhook))
+    return tuple((kind, ChannelSettings(str(path))) for kind, path in given if path is not None)
+
+
+def _check_folders(folders: tuple[Path, ...]) -> None:
+    for folder in folders:
+        if not folder.is_dir():
+            what = "is no folder" if folder.exists() else "does not exist"
+            raise CommandError(f"--rollouts {folder} {what}: make it, or name another", Code.WRONG_USE)
+
+
+def _check_files(files: dict[str, Path | None]) -> None:
+    for option, path in files.items():
+        if path is not None and not path.is_file():
+            raise CommandError(f"{option} {path}: there is no such file", Code.WRONG_USE)

@@ -1,0 +1,21 @@
+"""How hard the laws try: the same examples every time in `make test`, many and new ones in `make laws`."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
+TIMES = 30
+
+
+def effort(examples: int, steps: int = 50) -> settings:
+    """Settings for a law: so many examples, 30 times as many (and not the same ones) when thorough."""
+    return settings(
+        max_examples=examples * (TIMES if THOROUGH else 1),
+        stateful_step_count=steps,
+        derandomize=not THOROUGH,
+        database=None,
+        deadline=None,
+        print_blob=True,
+        suppress_health_check=list(HealthCheck),
+    )
