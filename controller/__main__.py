@@ -1,5 +1,6 @@
 """The entry point: `tidegate` and `python -m controller`."""
 
+import itertools
 import json
 import os
 import sys
@@ -34,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _asks_for_json(args: Sequence[str]) -> bool:
-    pairs = zip(args, args[1:], strict=False)
+    pairs = itertools.pairwise(args)
     return any(pair in (("--output", "json"), ("-o", "json")) for pair in pairs) or "--output=json" in args
 
 

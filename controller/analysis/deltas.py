@@ -13,41 +13,49 @@ class NotACounterError(ValueError):
     """A sample that no counter can have: negative, infinite or not a number."""
 
 
-def growth(samples: Sequence[Sample], before: Sample | None, since: float) -> float:
-    """How much one counter grew after `before`; with None it was born after tracking began, and counts from 0.
+def growth(samples: Sequence[Sample], before: Sample | None, since: float) -> tuple[float, Sample]:
+    """How much one counter grew after `before`, and what the next growth starts from.
 
-    What a newborn series counted up to `since` (unix seconds) is history. Raises NotACounterError.
+    With None it was born after tracking began, and counts from 0; what it counted up to `since` (unix seconds) is
+    history. It fell, so it began again, when a sample is less than the one before it *in this answer*: two replicas of
+    a server disagree by a scrape, and that is no restart. Raises NotACounterError.
     """
-    grown, floor = 0.0, since
-    last = 0.0
-    if before is not None:
-        floor, last = before
+    floor, counted = (since, 0.0) if before is None else before
+    last: float | None = None
+    grown = 0.0
     for at, value in samples:
         if not 0.0 <= value < inf:
             raise NotACounterError(f"{value:g} at {at:.3f}")
         if at > floor:
-            grown += value - last if value >= last else value
-        if at > floor or before is None:
-            last = value
-    return grown
+            if value < (counted if last is None else last):
+                grown, counted = grown + value, value
+            elif value > counted:
+                grown, counted = grown + value - counted, value
+        elif before is None:
+            counted = value
+        last = value
+    return grown, (max(floor, samples[-1][0]), counted)
 
 
-def growth_of_pair(points: Sequence[Point], before: Point | None, since: float) -> tuple[float, float]:
-    """Like `growth`, for two counters of one process: a restart is seen when either of them falls."""
-    grown = part_grown = last = last_part = 0.0
-    floor = since
-    if before is not None:
-        floor, last, last_part = before
+def growth_of_pair(points: Sequence[Point], before: Point | None, since: float) -> tuple[float, float, Point]:
+    """Like `growth`, for two counters of one process: it began again when either of them fell."""
+    floor, counted, part_counted = (since, 0.0, 0.0) if before is None else before
+    last: tuple[float, float] | None = None
+    grown = part_grown = 0.0
     for at, value, part in points:
         if not (0.0 <= value < inf and 0.0 <= part < inf):
             raise NotACounterError(f"{value:g}, {part:g} at {at:.3f}")
         if at > floor:
-            same = value >= last and part >= last_part
-            grown += value - last if same else value
-            part_grown += part - last_part if same else part
-        if at > floor or before is None:
-            last, last_part = value, part
-    return grown, part_grown
+            of_last, of_last_part = last or (counted, part_counted)
+            if value < of_last or part < of_last_part:
+                counted = part_counted = 0.0
+            grown += max(0.0, value - counted)
+            part_grown += max(0.0, part - part_counted)
+            counted, part_counted = max(counted, value), max(part_counted, part)
+        elif before is None:
+            counted, part_counted = value, part
+        last = value, part
+    return grown, part_grown, (max(floor, points[-1][0]), counted, part_counted)
 
 
 def paired(whole: Sequence[Sample], part: Sequence[Sample]) -> tuple[Point, ...]:

@@ -62,12 +62,11 @@ def ratio(indicator: RatioIndicator, identity: Identity, index: Indexed, history
     parts, memory, fresh = [], {}, False
     for key, row in {**total, **bad, **errors}.items():
         try:
-            grown, is_new = _growth(row, history)
+            before = history.memory.get(history.key(row)) if history.tracked else row.samples[-1]
+            grown, memory[history.key(row)] = growth(row.samples, before, history.since)
         except NotACounterError as error:
             return _not_a_counter(row, error)
-        fresh = fresh or is_new
-        if is_new:
-            memory[history.key(row)] = row.samples[-1]
+        fresh = fresh or before is None or row.newest > before[0]
         part = Part(row.labels, row.newest, key in bad, *(grown * (key in role) for role in (bad, total, errors)))
         parts.append(part)
     return Grown(parts, memory, max(part.newest for part in parts), fresh)
@@ -92,7 +91,8 @@ def histogram(indicator: LatencyIndicator, identity: Identity, index: Indexed, h
 
 
 def _pairs(matched: Sequence[tuple[Row, list[Row]]], bound: float, history: History) -> Grown | Blindness:
-    parts, memory, fresh, newest = [], {}, False, 0.0
+    parts: list[Part] = []
+    memory, fresh, newest = dict[str, tuple[float, float]](), False, 0.0
     for count, buckets in matched:
         # Two spellings of one bound follow each other when a server or client is upgraded.
         below_bound = sorted(sample for bucket in buckets for sample in bucket.samples)
@@ -100,17 +100,15 @@ def _pairs(matched: Sequence[tuple[Row, list[Row]]], bound: float, history: Hist
         if not points:
             continue
         keys = history.key(count), f"{history.owner}: {series_key(count.key, (('le', f'{bound:g}'),))}"
-        before = _remembered(keys, history)
+        before = _remembered(keys, history) if history.tracked else points[-1]
         try:
-            total, good = _growth_of_pair(points, before, history)
+            total, good, (at, *values) = growth_of_pair(points, before, history.since)
         except NotACounterError as error:
             return _not_a_counter(count, error)
-        at, *values = points[-1]
-        if not history.tracked or before is None or at > before[0]:
-            fresh = True
-            memory.update({key: (at, value) for key, value in zip(keys, values, strict=True)})
-        newest = max(newest, at)
-        parts.append(Part(count.labels, at, True, max(0.0, total - good), total))
+        memory.update({key: (at, value) for key, value in zip(keys, values, strict=True)})
+        fresh = fresh or before is None or points[-1][0] > before[0]
+        newest = max(newest, points[-1][0])
+        parts.append(Part(count.labels, points[-1][0], True, max(0.0, total - good), total))
     return Grown(parts, memory, newest, fresh)
 
 
@@ -130,17 +128,6 @@ def _from_the_future(rows: Sequence[Row], what: str, history: History) -> Blindn
         return None
     detail = f"{what} was already read at a time that is {ahead:.0f} s ahead of the clock: the clock went back"
     return Blindness(BlindCause.STALE, f"{detail}; set it right, or wait until it has caught up")
-
-
-def _growth(row: Row, history: History) -> tuple[float, bool]:
-    before = history.memory.get(history.key(row)) if history.tracked else row.samples[-1]
-    if not history.tracked:
-        return growth(row.samples, before, history.since), True
-    return growth(row.samples, before, history.since), before is None or row.newest > before[0]
-
-
-def _growth_of_pair(points: Sequence[Point], before: Point | None, history: History) -> tuple[float, float]:
-    return growth_of_pair(points, before if history.tracked else points[-1], history.since)
 
 
 def _remembered(keys: tuple[str, str], history: History) -> Point | None:

@@ -1,13 +1,15 @@
 """One snapshot, sorted once: which series of a family have which label values. Shared by every rollout of a sampler."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from controller.domain.measure import FamilyReading, Labels, Snapshot, ValueReading
 from controller.domain.rollout import Matcher
 
 Sample = tuple[float, float]
-Postings = dict[str, list["Row"]]
+Postings = dict[str, set[int]]
+"""Per value of a label, which rows of the family have it: numbers, because sets of them intersect fastest."""
+NOWHERE: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,25 +68,31 @@ class Indexed:
         """The series of a family that fulfil every matcher; a label that a series lacks has the value ""."""
         if not match:
             return self.family(metric)
-        first = min(match, key=lambda one: self._weight(metric, one))
-        rest = [(one.label, frozenset(one.values)) for one in match if one is not first]
-        postings = self._by(metric, first.label)
-        found = [row for value in dict.fromkeys(first.values) for row in postings.get(value, ())]
-        return [row for row in found if all(row.labels.get(label, "") in values for label, values in rest)]
+        narrowest, *rest = sorted(match, key=lambda one: self._weight(metric, one))
+        found = self._holding(metric, narrowest)
+        for one in rest:
+            postings = self._by(metric, one.label)
+            found = set().union(*(found & postings.get(value, NOWHERE) for value in one.values))
+        rows = self.family(metric)
+        return [rows[number] for number in sorted(found)]
 
     def values(self, metric: str, label: str) -> tuple[str, ...]:
         """The values a label has in a family, sorted; "" stands for series without it."""
         return tuple(sorted(self._by(metric, label)))
 
+    def _holding(self, metric: str, matcher: Matcher) -> Set[int]:
+        postings = self._by(metric, matcher.label)
+        return set().union(*(postings.get(value, NOWHERE) for value in matcher.values))
+
     def _weight(self, metric: str, matcher: Matcher) -> int:
         postings = self._by(metric, matcher.label)
-        return sum(len(postings.get(value, ())) for value in matcher.values)
+        return sum(len(postings.get(value, NOWHERE)) for value in matcher.values)
 
     def _by(self, metric: str, label: str) -> Postings:
         postings = self._postings.get((metric, label))
         if postings is None:
             postings = {}
-            for row in self.family(metric):
-                postings.setdefault(row.labels.get(label, ""), []).append(row)
+            for number, row in enumerate(self.family(metric)):
+                postings.setdefault(row.labels.get(label, ""), set()).add(number)
             self._postings[metric, label] = postings
         return postings

@@ -28,7 +28,8 @@ def stale(rows: Iterable[Row], what: str, now: float, limit: float) -> Blindness
     if age <= limit:
         return None
     detail = f"the newest sample of {what} is {age:.0f} s old; allowed: {limit:.0f} s (three scrapes)"
-    return Blindness(BlindCause.STALE, f"{detail}; check that its target is scraped and that the clocks agree")
+    hint = "check that its target is scraped, that scrapeInterval is right, and that the clocks agree"
+    return Blindness(BlindCause.STALE, f"{detail}; {hint}")
 
 
 def said(selector: Selector, identity: Identity | None = None) -> str:

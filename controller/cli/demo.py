@@ -6,7 +6,6 @@ import typer
 
 from controller.cli.options import Output, examples
 from controller.cli.output import Code, CommandError, OutputFormat, reported
-from controller.demo.processes import ProgramError
 
 INTERRUPTED = 130
 
@@ -28,6 +27,7 @@ def demo(
     """See a good version promoted and a harmful one rolled back, with a real Envoy."""
     from controller.cli.demo_show import shown
     from controller.demo import run
+    from controller.demo.processes import ProgramError
 
     try:
         with shown(output) as show:

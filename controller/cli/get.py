@@ -1,7 +1,7 @@
 """`tidegate get`: all rollouts as a table, one as a tree."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -13,6 +13,9 @@ from controller.cli.output import OutputFormat, console, emit, reported
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+
+ROOMY, UNCUT = 120, 1000
 
 
 def register(app: typer.Typer) -> None:
@@ -46,10 +49,10 @@ def show_one(view: View) -> None:
 
 def show_all(answer: dict[str, Any]) -> None:
     """The table, then what is wrong with the sources."""
-    screen = console()
+    screen = console(pipe_width=UNCUT)
     rollouts: Sequence[View] = answer["rollouts"]
     if rollouts:
-        screen.print(_table(rollouts, roomy=screen.width >= 110))
+        screen.print(_table(rollouts, roomy=screen.width >= ROOMY))
     else:
         screen.print("no rollouts yet: put a file into a folder of the daemon; `tidegate lint FILE` checks it")
     for source in answer["sources"]:
@@ -62,42 +65,36 @@ def show_all(answer: dict[str, Any]) -> None:
 def _table(rollouts: Sequence[View], roomy: bool) -> "Table":
     from rich.table import Table
 
+    from controller.runtime.clock import SystemClock
+
     table = Table(box=None, pad_edge=False, header_style="bold dim", padding=(0, 2, 0, 0))
-    for title in ("NAME", "PHASE", "STABLE", "CANDIDATE", "STAGE", "TRAFFIC"):
-        table.add_column(title, overflow="fold")
-    for title in ("VERDICTS", "SINCE") if roomy else ():
-        table.add_column(title)
-    table.add_column("WAITS FOR", no_wrap=True, overflow="ellipsis")
-    now = _now()
+    for title in ("NAME", "PHASE", "VERSIONS", "STAGE", "TRAFFIC", *(("VERDICTS", "SINCE") if roomy else ())):
+        table.add_column(title, no_wrap=title != "NAME", overflow="fold")
+    if roomy:
+        table.add_column("WAITS FOR", no_wrap=True, overflow="ellipsis")
+    now = SystemClock().now()
     for view in rollouts:
-        table.add_row(*_row(view, now, roomy))
+        table.add_row(*_row(view, now)[: len(table.columns)])
     return table
 
 
-def _now() -> Any:
-    from controller.runtime.clock import SystemClock
-
-    return SystemClock().now()
-
-
-def _row(view: View, now: Any, roomy: bool) -> list[Any]:
+def _row(view: View, now: datetime) -> tuple[Any, ...]:
     from rich.text import Text
 
     from controller.cli.line import stage_words, verdict_summary
     from controller.cli.tree import PHASES
 
-    run = view["run"]
-    live = run if view["phase"] not in ("Idle", "Completed") else None
-    cells = [
+    run = view["run"] if view["phase"] not in ("Idle", "Completed") else None
+    return (
         words.address(view["name"], view["namespace"]),
         Text(view["phase"] + (f" ({view['held']})" if view["held"] else ""), PHASES.get(view["phase"], "")),
-        view["stable"] or "–",
-        live["candidate"] if live else "–",
-        stage_words(live) if live else "–",
-        share(view) if live else "–",
-    ]
-    cells += [verdict_summary(view) or "–", words.since(view["since"], now)] if roomy else []
-    return [*cells, "; ".join(view["problems"] or view["waits_for"])]
+        f"{run['stable']} → {run['candidate']}" if run else view["stable"] or "–",
+        stage_words(run) if run else "–",
+        share(view) if run else "–",
+        verdict_summary(view) or "–",
+        words.since(view["since"], now),
+        "; ".join(view["problems"] or view["waits_for"]),
+    )
 
 
 def share(view: View) -> str:
@@ -111,4 +108,4 @@ def share(view: View) -> str:
         f"{traffic['mirror']} % mirror" if mirrored else "cohort" if traffic["cohort"] else f"{traffic['weight']} %"
     )
     got = counted.get("mirror_share" if mirrored else "share")
-    return f"{wanted} / {got:g} %" if got is not None else wanted
+    return f"{wanted} / {got:.3g} %" if got is not None else wanted

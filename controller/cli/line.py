@@ -66,15 +66,15 @@ def traffic_words(view: View) -> str:
     traffic, counted = view["traffic"], view["traffic"]["counted"]
     who, wanted = _wanted(view)
     if counted is None:
-        return f"{who}: {wanted} wanted, nothing counted yet"
+        return f"{who}: {wanted} wanted" + (", nothing counted yet" if view["run"] else "")
     if traffic["mirror"]:
         share, got = counted["mirror_share"], counted["mirrored"]
     else:
         share, got = counted["share"], counted["candidate"]
     whole = counted["stable"] + counted["candidate"]
-    shown = "no request yet" if share is None else f"{share:g} % ({got:,} of {whole:,})"
-    flying = f", {counted['in_flight']} in flight" if counted["in_flight"] and not traffic["weight"] else ""
-    return f"{who}: {wanted} wanted, counted by Envoy {shown}{flying}"
+    shown = "no request counted yet" if share is None else f"{share:.3g} % counted by Envoy ({got:,}/{whole:,})"
+    flying = f", {counted['in_flight']} in flight" if counted["in_flight"] and not traffic["candidate"] else ""
+    return f"{who}: {wanted} wanted, {shown}{flying}"
 
 
 def _wanted(view: View) -> tuple[str, str]:

@@ -1,6 +1,10 @@
 """`tidegate lint`: every mistake of every file, each on its line."""
 
-from collections.abc import Iterable, Iterator
+import gc
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,10 +15,22 @@ from controller.cli.output import Code, CommandError, OutputFormat, console, emi
 from controller.cli.words import many
 
 if TYPE_CHECKING:
+    from controller.domain.names import RolloutKey
     from controller.domain.problem import SpecProblem
-    from controller.spec.parse import Parsed
+    from controller.domain.rollout import Provenance
 
 SUFFIXES = (".yaml", ".yml")
+MANY_FILES = 100
+"""From here on every core reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One document: what is wrong with it, and which rollout it is when that could be read."""
+
+    problems: "tuple[SpecProblem, ...]"
+    key: "RolloutKey | None"
+    place: "Provenance"
 
 
 def register(app: typer.Typer) -> None:
@@ -29,11 +45,11 @@ def lint(
     output: Output = OutputFormat.TEXT,
 ) -> None:
     """Check rollout files: all mistakes at once, each with its line."""
-    with working("reading ..."):
+    with working("reading ..."), _no_garbage():
         paths = list(found(files))
-        parsed = [one for path in paths for one in _read(path)]
-        problems = sorted([*(problem for one in parsed for problem in one.problems), *_clashes(parsed)])
-    rollouts = sum(1 for one in parsed if one.key is not None)
+        checked = _checked(paths)
+        problems = sorted([*(problem for one in checked for problem in one.problems), *_clashes(checked)])
+    rollouts = sum(1 for one in checked if one.key is not None)
     if output is OutputFormat.JSON:
         emit({"files": len(paths), "rollouts": rollouts, "problems": [as_json(one) for one in problems]})
     else:
@@ -54,23 +70,47 @@ def found(files: Iterable[Path]) -> Iterator[Path]:
             raise CommandError(f"{path}: there is no such file or folder", Code.WRONG_USE)
 
 
+@contextmanager
+def _no_garbage() -> Iterator[None]:
+    """A short command makes many small values and no cycles: looking for them takes a third of its time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
 def _hidden(path: Path) -> bool:
     return any(part.startswith((".", "#", "~")) for part in path.parts)
 
 
-def _read(path: Path) -> "tuple[Parsed, ...]":
+def _checked(paths: Sequence[Path]) -> list[Checked]:
+    from controller.spec import parse  # noqa: F401 - once, before the workers are forked
+
+    if len(paths) < MANY_FILES:
+        return [one for path in paths for one in _read(path)]
+    from concurrent.futures import ProcessPoolExecutor
+
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        return [one for found_in in pool.map(_read, paths, chunksize=25) for one in found_in]
+
+
+def _read(path: Path) -> list[Checked]:
     from controller.spec.parse import parse_bytes, unreadable
 
     try:
-        return parse_bytes(path.read_bytes(), str(path))
+        parsed = parse_bytes(path.read_bytes(), str(path))
     except OSError as error:
-        return (unreadable(str(path), f"cannot be read: {error.strerror}", "check its rights"),)
+        parsed = (unreadable(str(path), f"cannot be read: {error.strerror}", "check its rights"),)
+    return [Checked(one.problems, one.key, one.provenance) for one in parsed]
 
 
-def _clashes(parsed: "Iterable[Parsed]") -> "list[SpecProblem]":
+def _clashes(checked: Iterable[Checked]) -> "list[SpecProblem]":
     from controller.spec.clashes import clashes
 
-    places = [(one.key, one.provenance) for one in parsed if one.key is not None]
+    places = [(one.key, one.place) for one in checked if one.key is not None]
     return [problem for problems in clashes(places).values() for problem in problems]
 
 

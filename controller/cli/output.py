@@ -82,12 +82,12 @@ def emit_line(document: Mapping[str, object]) -> None:
     print(json.dumps(document, ensure_ascii=False, default=str), flush=True)
 
 
-def console(stderr: bool = False) -> "Console":
+def console(stderr: bool = False, pipe_width: int = PIPE_WIDTH) -> "Console":
     """A terminal's colours and width on a terminal only; NO_COLOR is honoured."""
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() or os.environ.get("COLUMNS") else PIPE_WIDTH
+    width = None if stream.isatty() or os.environ.get("COLUMNS") else pipe_width
     return Console(stderr=stderr, highlight=False, width=width, markup=False, emoji=False)
 
 

@@ -106,13 +106,20 @@ def show(planned: Plan) -> None:
         screen.print("mode observe: everything is judged and told, no route is written", style="yellow")
     screen.print()
     screen.print(_stages(planned))
-    screen.print(f"shortest: {words.span(planned['shortest_seconds'])} in all", style="bold")
+    screen.print(_total(planned), style="bold")
     screen.print()
     screen.print(_slos(planned))
     for line in _policy(planned):
         screen.print(line, soft_wrap=not screen.is_terminal)
     for warning in planned["warnings"]:
         screen.print(f"warning: {warning}", style="yellow")
+
+
+def _total(planned: Plan) -> str:
+    told, likely = f"shortest: {words.span(planned['shortest_seconds'])} in all", planned["likely_seconds"]
+    return (
+        f"{told}; with proofs about {words.span(likely)}" if likely and likely > planned["shortest_seconds"] else told
+    )
 
 
 def _table(*titles: str) -> "Table":
@@ -147,6 +154,8 @@ def _gets(stage: Plan) -> str:
 
 def _before_next(stage: Plan) -> str:
     told = ["every SLO proven" if stage["require"] == "proven" else "no sign of a breach"]
+    if stage["proof_seconds"] is not None:
+        told[0] += f" (about {words.span(stage['proof_seconds'])} at half its limits)"
     if stage["min_samples"]:
         told.append(f"{words.count(stage['min_samples'])} judged answers per SLO")
     if stage["approvals"]:
@@ -195,9 +204,10 @@ def _until_proof(slo: Plan) -> str:
 
 
 def _policy(planned: Plan) -> Iterator[str]:
-    blind = planned["on_blind"]
+    blind, edits = planned["on_blind"], planned["edits"]
+    undecided = f"Undecided at maxDuration: {planned['on_inconclusive']}."
     yield ""
     yield f"A good version is rolled back by mistake in at most {words.percent(planned['max_false_rollback'])} of runs."
-    yield f"Blind for {words.span(blind['after_seconds'])}: {blind['then']}. Undecided at maxDuration: {planned['on_inconclusive']}."
-    yield f"A new run starts, and its counts begin again, when somebody edits: {'; '.join(planned['edits']['new_run'])}."
-    yield f"Taken up at once: {'; '.join(planned['edits']['at_once'])}."
+    yield f"Blind for {words.span(blind['after_seconds'])}: {blind['then']}. {undecided}"
+    yield f"An edit of these starts a new run, from the first stage: {'; '.join(edits['new_run'])}."
+    yield f"Taken up at once: {'; '.join(edits['at_once'])}."

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from controller.analysis import proof, streams
@@ -13,6 +12,8 @@ MEDIANS = ((1.5, 37.6), (2.0, 10.5), (3.0, 3.7), (5.0, 1.6))
 USUAL_BUDGET, ROUNDING = 0.05, 6.0
 GOOD = (0.3, 0.5)
 """Rates of a good version, over the objective, for which the answers until a proof are told."""
+
+_LEVERS = "the weight, the share that is judged, or maxDuration"
 
 NEW_RUN = (
     "the candidate's or stable's bundle",
@@ -43,7 +44,7 @@ class Flow:
 
 def plan(rollout: ModelRollout, flow: Flow | None) -> dict[str, Any]:
     """The whole plan."""
-    stages = [stage_plan(stage, rollout, flow) for stage in rollout.stages]
+    stages = stage_plans(rollout, flow)
     return {
         "name": str(rollout.key),
         "version": rollout.version,
@@ -56,17 +57,31 @@ def plan(rollout: ModelRollout, flow: Flow | None) -> dict[str, Any]:
         "stages": stages,
         "slos": [slo_plan(slo, rollout) for slo in rollout.slos],
         "shortest_seconds": sum(one["shortest_seconds"] for one in stages),
+        "likely_seconds": sum(max(one["shortest_seconds"], one["proof_seconds"] or 0.0) for one in stages)
+        if flow
+        else None,
         "planned_seconds": (rollout.horizon * rollout.interval).total_seconds(),
         "on_blind": {"after_seconds": rollout.on_blind.after.total_seconds(), "then": rollout.on_blind.then.value},
         "on_inconclusive": rollout.on_inconclusive.value,
-        "warnings": warnings(rollout, flow),
+        "warnings": warnings(rollout, stages),
         "edits": {"new_run": list(NEW_RUN), "at_once": list(AT_ONCE)},
     }
 
 
-def stage_plan(stage: Stage, rollout: ModelRollout, flow: Flow | None) -> dict[str, Any]:
-    """One stage: its traffic, what it requires, and the shortest it can take."""
-    judged = flow.judged(stage) if flow else None
+def stage_plans(rollout: ModelRollout, flow: Flow | None) -> list[dict[str, Any]]:
+    """Every stage; answers judged in earlier ones, but for a cohort's, count for a later proof."""
+    planned: list[dict[str, Any]] = []
+    before = 0.0
+    for stage in rollout.stages:
+        judged = flow.judged(stage) if flow else None
+        one = stage_plan(stage, rollout, judged, before)
+        planned.append(one)
+        before += (judged or 0.0) * max(one["shortest_seconds"], one["proof_seconds"] or 0.0) / 60
+    return planned
+
+
+def stage_plan(stage: Stage, rollout: ModelRollout, judged: float | None, before: float) -> dict[str, Any]:
+    """One stage: its traffic, what it requires, and how long. `judged`: answers a minute; `before`: judged so far."""
     samples = stage.min_samples / judged * 60 if judged else 0.0
     shortest = max(stage.min_duration.total_seconds(), samples)
     return {
@@ -83,13 +98,21 @@ def stage_plan(stage: Stage, rollout: ModelRollout, flow: Flow | None) -> dict[s
         "approvals": stage.approvals,
         "judged_per_minute": judged,
         "shortest_seconds": shortest,
-        "detects": detects(rollout, judged, stage.min_duration) if judged else [],
+        "proof_seconds": _proof_seconds(stage, rollout, judged, before),
+        "detects": detects(rollout, judged * shortest / 60) if judged else [],
     }
 
 
-def detects(rollout: ModelRollout, judged: float, duration: timedelta) -> list[dict[str, Any]]:
-    """Per SLO the mildest breach that this stage alone shows, in the median, within its shortest time."""
-    answers = judged * duration.total_seconds() / 60
+def _proof_seconds(stage: Stage, rollout: ModelRollout, judged: float | None, before: float) -> float | None:
+    """How long until every SLO is proven, when the true rates are at half of their objectives."""
+    if stage.require is not Require.PROVEN or not judged:
+        return None
+    needed = max((proofs(slo)[-1]["answers"] for slo in _judged_slos(rollout)), default=0)
+    return max(0.0, needed - before) / judged * 60
+
+
+def detects(rollout: ModelRollout, answers: float) -> list[dict[str, Any]]:
+    """Per SLO the mildest breach that so many judged answers alone show, in the median."""
     found = []
     for slo in _judged_slos(rollout):
         seen = [one["times"] for one in breaches(slo, rollout) if one["answers"] <= answers]
@@ -145,24 +168,11 @@ def _judged_slos(rollout: ModelRollout) -> list[Slo]:
     return [slo for slo in rollout.slos if slo.max_bad is not None]
 
 
-def warnings(rollout: ModelRollout, flow: Flow | None) -> list[str]:
+def warnings(rollout: ModelRollout, stages: list[dict[str, Any]]) -> list[str]:
     """What the author should know before the run."""
     told = [f"{version.name} has no bundle: it is unpinned" for version in rollout.versions if not version.pinned]
     if rollout.on_blind.then is not BlindAction.WITHDRAW:
         told.append(f"onBlind.then is {rollout.on_blind.then.value}: the usual is withdraw")
-    told += [_unproven(stage, slo, flow) for stage in rollout.stages for slo in _judged_slos(rollout) if flow]
-    return [text for text in told if text]
-
-
-def _unproven(stage: Stage, slo: Slo, flow: Flow | None) -> str:
-    """A stage that asks for a proof which its own longest time cannot bring."""
-    judged = flow.judged(stage) if flow else None
-    if stage.require is not Require.PROVEN or not judged:
-        return ""
-    needed = proofs(slo)[-1]["answers"]
-    if needed / judged * 60 <= stage.max_duration.total_seconds():
-        return ""
-    return (
-        f"stage {stage.name}: a proof of {slo.name} needs about {needed:,} judged answers, and at {judged:.3g} a minute "
-        f"its maxDuration is over before: raise the weight, the sampling or maxDuration"
-    )
+    late = [one["name"] for one in stages if (one["proof_seconds"] or 0.0) > one["max_seconds"]]
+    told += [f"stage {name}: a proof takes longer than its maxDuration; raise {_LEVERS}" for name in late]
+    return told

@@ -28,6 +28,7 @@ PHASES = {
     "Stalled": "bold red",
 }
 """How each phase is coloured."""
+WAITING = ("Pending", "Progressing", "AwaitingApproval")
 GUIDE = "dim"
 WIDE = 104
 
@@ -63,7 +64,7 @@ def _nodes(view: View, wide: bool) -> Iterator[RenderableType]:
         yield _labelled("why", Group(*(Text(line) for line in breach_lines(view))), "red")
     missing = waits(view)
     if missing:
-        yield _labelled("waits", Group(*(Text(line) for line in missing)))
+        yield _labelled("waits" if view["phase"] in WAITING else "note", Group(*(Text(line) for line in missing)))
     if view["problems"]:
         yield _labelled("spec", Group(*(Text(line) for line in view["problems"])), "bold red")
 
@@ -71,7 +72,7 @@ def _nodes(view: View, wide: bool) -> Iterator[RenderableType]:
 def headline(view: View) -> Text:
     """Name, phase, which version goes where."""
     phase, run = view["phase"], view["run"]
-    text = Text(words.address(view["name"], view["namespace"]), "bold")
+    text = Text().append(words.address(view["name"], view["namespace"]), "bold")
     text.append("  ").append(phase, PHASES.get(phase, ""))
     if view["held"]:
         text.append(f" ({view['held']})", "yellow")
@@ -135,5 +136,5 @@ def _traffic(view: View) -> Text:
     if traffic["route_problem"]:
         return text.append(f"; the route cannot be read: {traffic['route_problem']}", "red")
     if traffic["verified"]:
-        return text.append("  ✓ verified", "green")
-    return text.append("  … not verified yet", "yellow")
+        return text.append(" ✓ verified", "green")
+    return text.append(" … not verified yet", "yellow")

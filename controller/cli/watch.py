@@ -1,7 +1,6 @@
 """`tidegate watch`: the live tree on a terminal, one line per change in a pipe."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated
 
 import typer

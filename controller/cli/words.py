@@ -6,9 +6,9 @@ UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 
 def percent(rate: float) -> str:
-    """A rate (0..1) as percent: two significant digits below 10 %, one decimal above."""
+    """A rate (0..1) as percent: one decimal, below 1 % two digits: `2.1 %`, `0.032 %`."""
     value = rate * 100
-    text = f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 1 or value == 0 else f"{value:.2g}"
+    text = f"{value:.1f}" if value >= 1 or value == 0 else f"{value:.2g}"
     return f"{_trimmed(text)} %"
 
 

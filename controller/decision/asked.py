@@ -74,7 +74,7 @@ def _resume_route(turn: Turn) -> Turn:
 
 def _resume_paused(turn: Turn) -> Turn:
     if loading(turn.position):
-        return turn.at(phase=Phase.PENDING, resume_phase=None, message="")
+        return turn.at(phase=Phase.PENDING, resume_phase=None, message=f"loading {turn.run.candidate}")
     return _go_on(turn)
 
 
@@ -89,7 +89,8 @@ def _go_on(turn: Turn) -> Turn:
 def _resume_deadline(turn: Turn) -> Turn:
     """A person grants the same time again."""
     if loading(turn.position):
-        return turn.with_run(started_at=turn.now).at(phase=Phase.PENDING, resume_phase=None, message="")
+        told = f"loading {turn.run.candidate}"
+        return turn.with_run(started_at=turn.now).at(phase=Phase.PENDING, resume_phase=None, message=told)
     since = None if turn.run.stage_since is None else turn.now
     return _go_on(turn.with_run(stage_since=since))
 

@@ -16,6 +16,8 @@ from controller.domain.state import Phase
 
 SOON = timedelta(milliseconds=250)
 """When to look again while a split is on its way."""
+LATER = timedelta(seconds=2)
+"""The same, after the alarm for an unverified split was given: it keeps trying, without a busy loop."""
 
 GUARDED: tuple[Rule, ...] = (count_exposure, guard, answer, follow_spec, correct_drift, verify)
 
@@ -50,8 +52,11 @@ def decide(turn: Turn) -> Decision:
 
 def _revisit(turn: Turn, before: Phase) -> timedelta:
     mark, position = turn.position.traffic, turn.position
-    unproved = mark is not None and mark.verified_at is None
-    if unproved or position.phase is not before:
+    if position.phase is not before:
         return SOON
+    if mark is not None and mark.verified_at is None:
+        return LATER if mark.overdue else SOON
+    if position.phase is Phase.PENDING:
+        return LATER
     run = position.run
     return run.spec.interval if run and position.under_way else timedelta(seconds=60)

@@ -50,7 +50,7 @@ def _unstall(turn: Turn) -> Turn:
     back = Phase.HELD if turn.position.held is not None else back
     after = Phase.PENDING if loading(turn.position) else Phase.PROGRESSING
     after_that = after if back in (Phase.HELD, Phase.PAUSED) else None
-    message = f"{back.value} as before the spec was broken" if after_that else ""
+    message = f"{back.value} as before the spec was broken" if back is not Phase.PROGRESSING else ""
     turn = turn.tell(Reason.RESUMED, why="the spec is good again")
     return turn.at(phase=back, message=message, resume_phase=after_that)
 

@@ -40,7 +40,7 @@ def roll_back(
     if worst is not None:
         turn = turn.tell(Reason.BREACHED, actor=actor, about=facts(worst))
     if turn.observing:
-        turn = turn.at(phase=Phase.ROLLING_BACK).tell(Reason.WOULD_ROLL_BACK, Severity.WARN, cause=cause.value)
+        turn = turn.at(phase=Phase.ROLLING_BACK).tell(Reason.WOULD_ROLL_BACK, Severity.WARN, actor, cause=cause.value)
         return turn.route_to(Split(turn.run.stable))
     turn = turn.at(phase=Phase.ROLLING_BACK, message=f"rolling back: {cause.value}")
     return turn.route_to(Split(turn.run.stable)).tell(Reason.ROLLBACK_STARTED, actor=actor, cause=cause.value)

@@ -76,7 +76,7 @@ spec:
     objective: {{min: 95%}}
     onBreach: hold
   stages:                           # seconds instead of hours, so that it can be watched
-  - {{name: shadow, shadow: {{percent: 5, sideEffects: none}}, minDuration: 5s, minSamples: 10}}
+  - {{name: shadow, shadow: {{percent: 5, sideEffects: none}}, minDuration: 3s, minSamples: 5}}
   - {{name: canary-10, canary: {{weight: 10}}, minDuration: 6s, minSamples: 30}}
   - {{name: canary-50, canary: {{weight: 50}}, minDuration: 8s, minSamples: 100, require: proven}}
   - {{name: full, full: {{}}, minDuration: 6s}}

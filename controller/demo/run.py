@@ -121,7 +121,7 @@ def _raise_curtain(stage: Stage, show: Show) -> None:
     for version, port, wrong, harmful, load in (
         ("v11", ports.v11, 0.03, 0.001, 0.0),
         ("v12", ports.v12, 0.02, 0.0005, 2.0),
-        ("v13", ports.v13, 0.15, 0.025, 2.0),
+        ("v13", ports.v13, 0.20, 0.03, 2.0),
     ):
         server = programs.model_server(
             version, judge_url=judge, wrong=wrong, harmful=harmful, load_seconds=load, seed=port, port=port

@@ -161,12 +161,13 @@ def _in_plain_words(url: str, server: MetricServer) -> Iterator[None]:
 
 def _core(error: BaseException) -> str:
     """The innermost cause, without the request, which may hold a secret."""
-    seen: BaseException = error
-    while isinstance(inner := next((arg for arg in seen.args if isinstance(arg, BaseException)), None), BaseException):
-        seen = inner
-    reason = getattr(seen, "reason", None)
-    if isinstance(reason, BaseException) and reason is not seen:
-        return _core(reason)
-    if isinstance(seen, OSError) and seen.strerror:
-        return seen.strerror
-    return type(seen).__name__
+    while (inner := _inner(error)) is not None:
+        error = inner
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return type(error).__name__
+
+
+def _inner(error: BaseException) -> BaseException | None:
+    candidates = (*error.args, getattr(error, "reason", None), error.__cause__)
+    return next((one for one in candidates if isinstance(one, BaseException)), None)

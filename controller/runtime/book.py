@@ -9,6 +9,7 @@ from controller.domain.decision import Notice
 from controller.domain.evidence import Evidence
 from controller.domain.names import RolloutKey
 from controller.domain.observation import Preflight, SpecSeen, Unknown
+from controller.domain.problem import SpecProblem
 from controller.domain.record import Stored
 from controller.domain.request import OperatorRequest
 from controller.domain.rollout import ModelRollout
@@ -20,7 +21,12 @@ from controller.ports import Specs
 
 @dataclass(slots=True)
 class Held:
-    """One rollout, owned by whoever holds `lock`. `seq`: last committed number; `unsaved`: memory is ahead."""
+    """One rollout, owned by whoever holds `lock`. `seq` is the last committed number.
+
+    `unsaved`: decisions wait in the spool, or only here, until the store is mended; `behind`: the next pass writes,
+    whatever it decides; `owed`: notices that could be written nowhere. `trouble` is what keeps it from going on.
+    `looked_at`: wall and steady time of the last pass; `heard_at`: steady time of the newest metric snapshot.
+    """
 
     key: RolloutKey
     position: Position
@@ -31,9 +37,14 @@ class Held:
     judgement: Judgement = field(default_factory=Judgement)
     route: RouteSeen | Unknown = field(default_factory=lambda: Unknown("not looked at yet"))
     preflight: Preflight = field(default_factory=Preflight)
-    probed_run: str | None = None
     measured_at: datetime | None = None
     unsaved: bool = False
+    behind: bool = False
+    owed: tuple[Notice, ...] = ()
+    trouble: str = ""
+    looked_at: tuple[datetime, float] | None = None
+    heard: object = None
+    heard_at: float | None = None
     inbox: list[OperatorRequest] = field(default_factory=list)
     answers: dict[str, tuple[Notice, ...]] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -75,7 +86,7 @@ class Book:
         """The newest specs; returns the rollouts whose spec changed (all known ones that are gone included)."""
         with self._lock:
             changed = [key for key, seen in specs.rollouts.items() if self._put(key, seen, now)]
-            changed += [key for key in self._all if key not in specs.rollouts and self._gone(key)]
+            changed += [key for key in self._all if key not in specs.rollouts and self._missing(key, specs.trouble)]
             changed += self._conflicts()
         return tuple(dict.fromkeys(changed))
 
@@ -88,23 +99,30 @@ class Book:
         before, held.spec = held.spec, seen
         return before != seen
 
-    def _gone(self, key: RolloutKey) -> bool:
+    def _missing(self, key: RolloutKey, trouble: str | None) -> bool:
+        """No source knows it: deleted, or a source that cannot be read may still have it."""
         held = self._all[key]
-        before = held.spec
-        known = before.spec or (held.position.run.spec if held.position.run else None)
-        held.spec = SpecSeen(known, before.provenance, deleted=True)
+        before, run = held.spec, held.position.run
+        known = before.spec or (run.spec if run else None)
+        provenance = before.provenance or (run.provenance if run else None)
+        problems = () if trouble is None else (SpecProblem(provenance.file if provenance else "", 0, "", trouble),)
+        held.spec = SpecSeen(known, provenance, problems, deleted=trouble is None)
         return before != held.spec
 
     def _conflicts(self) -> list[RolloutKey]:
-        """Two rollouts on one route are refused: the one under way, else the first by name, keeps it."""
+        """Two rollouts on one route are refused: first who is under way, then who serves, then by name."""
         owners: dict[object, RolloutKey] = {}
         changed = []
-        for held in sorted(self._all.values(), key=lambda one: (not one.position.under_way, one.key)):
+        for held in sorted(self._all.values(), key=_seniority):
             told = _conflict(held, owners)
             if told != held.conflict:
                 held.conflict = told
                 changed.append(held.key)
         return changed
+
+
+def _seniority(held: Held) -> tuple[bool, bool, RolloutKey]:
+    return not held.position.under_way, held.position.traffic is None, held.key
 
 
 def _conflict(held: Held, owners: dict[object, RolloutKey]) -> str | None:

@@ -8,8 +8,8 @@ from controller.domain.record import StaleWriteError, StoreUnavailableError
 from controller.domain.rollout import MetricServer
 from controller.runtime.dispatch import Dispatcher
 from controller.runtime.house import House
+from controller.runtime.persisting import mend
 from controller.runtime.scheduler import Ticker
-from controller.store.recover import recover
 from controller.store.spool import SpoolUnavailableError
 
 log = structlog.get_logger("chores")
@@ -103,19 +103,16 @@ class Chores:
 
     def mend(self) -> None:
         """When decisions were spooled, or memory is ahead, bring the store up to date as soon as it answers."""
-        behind = [held for held in self._house.book.all() if held.unsaved]
-        if not behind:
-            return
         try:
-            stored = {one.key: one for one in recover(self._house.store, self._house.spool)}
+            mended = mend(self._house)
         except (StoreUnavailableError, StaleWriteError, SpoolUnavailableError) as error:
             self._once("store", str(error))
             return
-        for held in behind:
-            with held.lock:
-                held.seq = stored[held.key].seq if held.key in stored else 0
-                held.unsaved = False
-            self._dispatcher.wake(held.key)
+        if not mended:
+            return
+        for held in self._house.book.all():
+            if held.behind:
+                self._dispatcher.wake(held.key)
         self._once("store", None)
         self._house.health.ok("store")
 

@@ -1,5 +1,6 @@
 """`tidegate run`: everything started in order, and stopped again within five seconds with traffic left as it is."""
 
+import os
 import signal
 import threading
 from collections.abc import Callable
@@ -31,7 +32,7 @@ class Daemon:
         self.dispatcher = Dispatcher(
             house.clock, lambda key: reconcile(key, house), settings.workers, house.telemetry.late
         )
-        self.ticker = Ticker()
+        self.ticker = Ticker(house.clock)
         self.chores = Chores(house, self.ticker, self.dispatcher, settings.retention_days)
         self.control = ControlServer(settings.socket, Control(house, self.dispatcher))
         self.pages = PageServer(settings.http, _pages(house))
@@ -59,11 +60,9 @@ class Daemon:
         self.house.deliverer.stop()
         self.ticker.stop()
         clean = self.dispatcher.stop()
-        self.house.specs.close()
         self.control.stop()
         self.pages.stop()
-        self.house.persister.close()
-        self.house.probe.close()
+        self.house.close()
         log.info("stopped", clean=clean)
 
 
@@ -91,6 +90,19 @@ def run(settings: Settings) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
-    daemon.start()
+    try:
+        daemon.start()
+    except BaseException:
+        daemon.stop()
+        raise
     done.wait()
     daemon.stop()
+    _leave()
+
+
+def _leave() -> None:
+    """Threads of libraries that still wait for a slow server would hold up the end of the process: given up."""
+    lingering = [one.name for one in threading.enumerate() if one is not threading.current_thread() and not one.daemon]
+    if lingering:
+        log.info("given_up", threads=lingering)
+        os._exit(0)

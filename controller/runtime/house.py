@@ -1,7 +1,7 @@
 """The house: every door filled. Made by `bootstrap`, handed to the verbs; nothing here has logic of its own."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from controller.alerts.delivery import Deliverer
@@ -18,7 +18,7 @@ from controller.telemetry.health import Health
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """All doors of one daemon. `observe_only`: no route is ever written."""
+    """All doors of one daemon. `observe_only`: no route is ever written. `closing`: what to close, in this order."""
 
     clock: Clock
     book: Book
@@ -37,3 +37,10 @@ class House:
     health: Health
     observe_only: bool = False
     stopping: threading.Event = field(default_factory=threading.Event)
+    closing: tuple[Callable[[], None], ...] = ()
+
+    def close(self) -> None:
+        """Give back what is open; the house is not used afterwards."""
+        self.stopping.set()
+        for close in self.closing:
+            close()

@@ -1,20 +1,34 @@
 """Ask every door, answer with one Observation. Failures become `Unknown`, never an exception and never a guess."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
-from controller.analysis.counting import measure
+from controller.analysis.asking import asks
+from controller.analysis.counting import Indexed, measure
 from controller.analysis.identity import check_identity
 from controller.domain.evidence import Evidence
-from controller.domain.measure import Measurement, SeriesMemory
+from controller.domain.measure import (
+    FamilyAsk,
+    FamilyReading,
+    Measurement,
+    QueryAsk,
+    SeriesMemory,
+    Snapshot,
+    ValueReading,
+)
 from controller.domain.names import VersionName
 from controller.domain.observation import Observation, Preflight, Readiness
 from controller.domain.record import StoreUnavailableError
+from controller.domain.rollout import ModelRollout
 from controller.domain.state import Phase, Run
 from controller.runtime.book import Held
 from controller.runtime.house import House
 from controller.runtime.watch import versions_of
 
+BREAK_GLASS = "breakglass.jsonl"
+"""Beside the data plane's files: who used the break-glass, when and why."""
 EARLY = 0.75
 """A snapshot counts as the next tick when this part of the interval has passed since the last one."""
 
@@ -50,6 +64,7 @@ def observe(held: Held, house: House) -> Observation:
         route_conflict=held.conflict,
         readiness=_former_readiness(held, house),
         observe_only=house.observe_only,
+        break_glass=break_glass(held),
     )
 
 
@@ -74,7 +89,10 @@ def _count(held: Held, house: House, now: datetime) -> Counted:
         return Counted()
     sampler = house.watch.of(run.spec.metrics)
     latest = sampler.latest if sampler else None
-    if latest is None or not _is_next(latest.snapshot.at, held, run):
+    silent_for = _silent_for(held, latest, house.clock.monotonic())
+    if silent_for > patience_of(run.spec):
+        latest = _unheard(run, now, silent_for)
+    elif latest is None or not _is_next(latest.snapshot.at, held, run):
         return Counted()
     measurements, series = measure(
         run.spec.slos,
@@ -88,6 +106,27 @@ def _count(held: Held, house: House, now: datetime) -> Counted:
         run.started_at,
     )
     return Counted(measurements, series, True, latest.snapshot.at)
+
+
+def patience_of(spec: ModelRollout) -> float:
+    """Seconds without any answer of the sampler, not even a failure, after which nothing is known any more."""
+    metrics = spec.metrics
+    return (3 * max(spec.interval, metrics.scrape_interval) + 2 * metrics.timeout).total_seconds()
+
+
+def _silent_for(held: Held, latest: Indexed | None, steady: float) -> float:
+    if held.heard_at is None or held.heard is not latest:
+        held.heard, held.heard_at = latest, steady
+    return steady - held.heard_at
+
+
+def _unheard(run: Run, now: datetime, seconds: float) -> Indexed:
+    """The sampler itself hangs: that is blind too, and must not look like a quiet server."""
+    problem = f"the metrics server was not asked for {seconds:.0f} s: the sampler hangs; look at the daemon's log"
+    wanted = asks(run.spec, versions_of(run.spec, run))
+    families = {ask.metric: FamilyReading(problem=problem) for ask in wanted if isinstance(ask, FamilyAsk)}
+    values = {ask.query: ValueReading(problem=problem) for ask in wanted if isinstance(ask, QueryAsk)}
+    return Indexed(Snapshot(now, families, values))
 
 
 def _is_next(at: datetime, held: Held, run: Run) -> bool:
@@ -105,17 +144,37 @@ def _preflight(held: Held, house: House) -> Preflight:
     readiness = house.probe.readiness(candidate)
     if readiness is not Readiness.READY:
         return Preflight(readiness)
-    if held.probed_run != run.id:
-        problem = house.probe.ask(candidate)
-        if problem is not None:
-            return Preflight(readiness, problem)
-        held.probed_run = run.id
+    probed = house.probe.ask(run.id, candidate)
+    if probed is None or probed.problem is not None:
+        return Preflight(readiness, probed.problem if probed else None)
     sampler = house.watch.of(run.spec.metrics)
     latest = sampler.latest if sampler else None
     if latest is None or latest.snapshot.at < run.started_at:
         return Preflight(readiness)
     problems = check_identity(run.spec, stable, candidate, latest)
     return Preflight(readiness, "; ".join(problems) or None, done=True)
+
+
+def break_glass(held: Held) -> str | None:
+    """Who put everything on stable past us since the present split was wanted, or None.
+
+    Only asked for a split that is not confirmed: one that is would be seen to have changed.
+    """
+    run, mark = held.position.run, held.position.traffic
+    if run is None or mark is None or not mark.split.exposes():
+        return None
+    file = Path(run.spec.route.target.config_dir) / BREAK_GLASS
+    try:
+        entries = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        mine = [one for one in entries if one["rollout"] == str(held.key)]
+        newest = mine[-1] if mine else None
+        if newest is None or datetime.fromisoformat(newest["at"]) < mark.applied_at:
+            return None
+        return str(newest["actor"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return f"unknown ({file} cannot be read: {type(error).__name__})"
 
 
 def _former_readiness(held: Held, house: House) -> dict[VersionName, Readiness]:

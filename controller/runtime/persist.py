@@ -6,7 +6,8 @@ from enum import StrEnum
 
 import structlog
 
-from controller.domain.record import StaleWriteError, StoreUnavailableError, TickRecord
+from controller.domain.names import RolloutKey
+from controller.domain.record import StaleWriteError, Stored, StoreUnavailableError, TickRecord
 from controller.ports import Store
 from controller.store.spool import Spool, SpoolUnavailableError
 
@@ -29,9 +30,10 @@ class Persister:
     def __init__(self, store: Store, spool: Spool, workers: int = 4, patience: float = PATIENCE) -> None:
         self._store, self._spool, self._patience = store, spool, patience
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="persist")
+        self.trouble = ""
 
     def save(self, record: TickRecord, decisive: bool) -> Saved:
-        """Commit; when that fails, spool a `decisive` record (position or notices changed), drop a mere measurement."""
+        """Commit; when that fails, spool a `decisive` record, drop a mere measurement. `trouble` then says why."""
         try:
             future: Future[None] = self._pool.submit(self._store.commit, record)
             future.result(self._patience)
@@ -39,17 +41,28 @@ class Persister:
             log.warning("stale_write", rollout=str(record.key), seq=record.seq, trouble=str(error))
             return Saved.STALE
         except (StoreUnavailableError, TooLate) as error:
-            log.error("store_unavailable", rollout=str(record.key), trouble=str(error) or "no answer within 500 ms")
-            return self._keep(record) if decisive else Saved.LOST
+            self.trouble = str(error) or f"the database gave no answer within {self._patience:g} s"
+            log.error("store_unavailable", rollout=str(record.key), trouble=self.trouble)
+            return self.keep(record) if decisive else Saved.LOST
         return Saved.STORED
 
-    def _keep(self, record: TickRecord) -> Saved:
+    def keep(self, record: TickRecord) -> Saved:
+        """Into the spool, past the database: behind decisions that wait there already."""
         try:
             self._spool.write(record)
         except SpoolUnavailableError as error:
-            log.error("spool_unavailable", rollout=str(record.key), trouble=str(error))
+            self.trouble = str(error)
+            log.error("spool_unavailable", rollout=str(record.key), trouble=self.trouble)
             return Saved.LOST
         return Saved.SPOOLED
+
+    def stored(self, key: RolloutKey) -> Stored | None:
+        """What the database says of one rollout now. Raises StoreUnavailableError, also when it takes too long."""
+        try:
+            everything = self._pool.submit(self._store.load).result(self._patience)
+        except TooLate as late:
+            raise StoreUnavailableError(f"the database was not read within {self._patience:g} s") from late
+        return next((one for one in everything if one.key == key), None)
 
     def close(self) -> None:
         """Wait for nothing: what hangs is given up."""

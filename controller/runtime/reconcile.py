@@ -8,17 +8,19 @@ from controller.decision.tick import tick
 from controller.domain.decision import Decision
 from controller.domain.names import RolloutKey
 from controller.domain.observation import Observation
-from controller.domain.record import StaleWriteError, StoreUnavailableError
 from controller.domain.state import Phase
-from controller.domain.traffic import RouterUnavailableError, RouteSeen
+from controller.domain.traffic import RouterUnavailableError
 from controller.runtime.book import Held
 from controller.runtime.house import House
+from controller.runtime.jumps import follow_clock
 from controller.runtime.observe import observe
 from controller.runtime.persist import Saved
-from controller.runtime.record import alerts_of, record_of, tell
+from controller.runtime.persisting import advances, persist, read_again
+from controller.runtime.record import pass_failed, tell
 
 log = structlog.get_logger("rollout")
 RETRY = timedelta(seconds=1)
+AFTER_A_FAULT = timedelta(seconds=5)
 
 
 def reconcile(key: RolloutKey, house: House) -> timedelta | None:
@@ -27,13 +29,35 @@ def reconcile(key: RolloutKey, house: House) -> timedelta | None:
     if held is None:
         return None
     with held.lock:
-        began = house.clock.monotonic()
-        seen = observe(held, house)
-        decision = tick(held.position, held.evidence, seen)
-        revisit = act(held, decision, seen, house)
-        tell(held, decision, house, house.clock.monotonic() - began)
-        listen(held, house)
+        try:
+            revisit = one_pass(held, house)
+        except Exception as fault:
+            log.exception("pass_failed", rollout=str(key))
+            held.trouble = f"the guard of {key} is off: a pass failed ({type(fault).__name__}); see the daemon's log"
+            house.health.trouble(f"pass {key}", held.trouble)
+            house.deliverer.tell_now(pass_failed(held, house.clock.now(), fault))
+            held.tell_watchers()
+            return AFTER_A_FAULT
+        house.health.ok(f"pass {key}")
         return revisit
+
+
+def one_pass(held: Held, house: House) -> timedelta:
+    """Every step hands a value to the next; only `act` changes anything."""
+    began = house.clock.monotonic()
+    follow_clock(held, house.clock)
+    measured_before = held.measured_at
+    seen = observe(held, house)
+    decision = tick(held.position, held.evidence, seen)
+    revisit = act(held, decision, seen, house)
+    if revisit is None:
+        # Not carried out, so nothing to tell: what was counted for it is counted again.
+        held.measured_at = measured_before if held.unsaved else None
+        held.tell_watchers()
+        return RETRY if held.unsaved else timedelta(0)
+    tell(held, decision, house, house.clock.monotonic() - began)
+    listen(held, house)
+    return revisit
 
 
 def listen(held: Held, house: House) -> None:
@@ -43,60 +67,26 @@ def listen(held: Held, house: House) -> None:
     house.watch.follow(held.key, run, position.phase is Phase.PENDING)
 
 
-def act(held: Held, decision: Decision, seen: Observation, house: House) -> timedelta:
-    """Intent first, then the route. A decision that raises traffic is only carried out when it was written down."""
-    saved = _persist(held, decision, seen, house)
-    if saved is Saved.STALE:
-        return _read_again(held, house)
-    if saved in (Saved.LOST, Saved.SPOOLED) and _raises(decision, seen):
-        held.evidence = decision.evidence
-        return RETRY
+def act(held: Held, decision: Decision, seen: Observation, house: House) -> timedelta | None:
+    """Intent first, then the route. What gives the candidate more is only carried out when it was written down.
+
+    Returns when to look again, or None when the decision was not carried out.
+    """
+    saved = persist(held, decision, seen, house)
+    if saved is Saved.STALE and read_again(held, house):
+        return None
+    if saved is not Saved.STORED and advances(held, decision, seen):
+        return None
     held.position, held.evidence, held.judgement = decision.position, decision.evidence, decision.judgement
     held.inbox = [request for request in held.inbox if request.id not in decision.settled]
-    return _execute(held, decision, house)
+    execute(held, decision, house)
+    return decision.revisit_after
 
 
-def _persist(held: Held, decision: Decision, seen: Observation, house: House) -> Saved:
-    decisive = bool(decision.notices) or decision.position != held.position
-    if not decisive and not seen.measured:
-        return Saved.STORED
-    record = record_of(held, decision, seen)
-    saved = house.persister.save(record, decisive)
-    house.telemetry.stored(saved is Saved.STORED)
-    if saved is Saved.STORED:
-        held.seq = record.seq
-        house.health.ok("store")
-        return saved
-    held.unsaved = True
-    house.health.trouble("store", f"the last write ended as `{saved.value}`")
-    for alert in alerts_of(held, decision) if saved is not Saved.STALE else ():
-        house.deliverer.tell_now(alert)
-    return saved
-
-
-def _raises(decision: Decision, seen: Observation) -> bool:
-    split = decision.apply
-    if split is None or split.candidate is None:
-        return False
-    table = seen.route.table if isinstance(seen.route, RouteSeen) else None
-    return table is None or split.table().exposes_more(table, split.candidate)
-
-
-def _read_again(held: Held, house: House) -> timedelta:
-    """Somebody else wrote: their position is the newer one; whoever gives the candidate less wins at the next look."""
-    try:
-        stored = next((one for one in house.store.load() if one.key == held.key), None)
-    except (StoreUnavailableError, StaleWriteError) as error:
-        house.health.trouble("store", str(error))
-        return RETRY
-    if stored is not None:
-        held.seq, held.position, held.evidence = stored.seq, stored.position, stored.evidence
-    return timedelta(0)
-
-
-def _execute(held: Held, decision: Decision, house: House) -> timedelta:
+def execute(held: Held, decision: Decision, house: House) -> None:
+    """Write the route. A failure is told, and the next pass tries again."""
     if decision.apply is None:
-        return decision.revisit_after
+        return
     try:
         router = house.routers.of(held)
         if router is not None:
@@ -105,4 +95,3 @@ def _execute(held: Held, decision: Decision, house: House) -> timedelta:
     except (RouterUnavailableError, LookupError) as error:
         log.error("route_not_written", rollout=str(held.key), trouble=str(error))
         house.health.trouble(f"route {held.key}", str(error))
-    return decision.revisit_after

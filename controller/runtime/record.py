@@ -1,7 +1,6 @@
 """One decision told everywhere, once: store and outbox, log, metrics, watchers."""
 
 import json
-from dataclasses import replace
 from datetime import datetime
 
 import structlog
@@ -20,7 +19,7 @@ log = structlog.get_logger("rollout")
 
 def record_of(held: Held, decision: Decision, seen: Observation) -> TickRecord:
     """Everything this pass wants to keep, under the next sequence number."""
-    run = decision.position.run
+    run, notices = decision.position.run, (*held.owed, *decision.notices)
     return TickRecord(
         key=held.key,
         seq=held.seq + 1,
@@ -28,7 +27,7 @@ def record_of(held: Held, decision: Decision, seen: Observation) -> TickRecord:
         position=decision.position,
         evidence=decision.evidence,
         measurements=seen.measurements,
-        notices=decision.notices,
+        notices=notices,
         alerts=alerts_of(held, decision),
         verdicts=verdicts_text(decision.judgement) if decision.notices else "",
         engine=ENGINE,
@@ -81,6 +80,16 @@ def tell(held: Held, decision: Decision, house: House, seconds: float) -> None:
     held.tell_watchers()
 
 
-def told_at(alert: Alert, now: datetime) -> Alert:
-    """An alert for the direct way, past the outbox: the same text, marked with the instant."""
-    return replace(alert, facts={**alert.facts, "told_at": now.isoformat()})
+def pass_failed(held: Held, at: datetime, fault: Exception) -> Alert:
+    """A mistake of ours keeps a rollout from being guarded: told at once, once an hour at most."""
+    kind = type(fault).__name__
+    run = held.position.run if held.position.under_way else None
+    where = f"{run.candidate} keeps the traffic it has" if run else "nothing is being rolled out"
+    stable = f"tidegate route {held.key} --stable"
+    return Alert(
+        dedupe=f"{held.key}:pass_failed:{kind}:{at:%Y-%m-%dT%H}",
+        severity=Severity.PAGE.value if run else Severity.WARN.value,
+        title=f"**ACT NOW:** {held.key.name} is not guarded: Tidegate failed in a way that was not foreseen ({kind}).",
+        body=f"{where}; nothing advances. `{stable}` puts everything on stable. Please report what the log says.",
+        facts={"reason": "pass_failed", "rollout": held.key.name, "namespace": held.key.namespace, "fault": kind},
+    )

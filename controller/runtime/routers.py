@@ -3,12 +3,16 @@
 import threading
 from collections.abc import Callable
 
+import structlog
+
 from controller.domain.names import RolloutKey
 from controller.domain.observation import Unknown
 from controller.domain.rollout import ModelRollout
 from controller.domain.traffic import RouterUnavailableError, RouteSeen
 from controller.ports import RouteBinding, TrafficRouter
 from controller.runtime.book import Held
+
+log = structlog.get_logger("routers")
 
 
 class Routers:
@@ -37,6 +41,9 @@ class Routers:
             return router.observe() if router else Unknown("no good spec says where the route is")
         except (RouterUnavailableError, LookupError) as error:
             return Unknown(str(error))
+        except Exception as error:
+            log.exception("router_failed", rollout=str(held.key))
+            return Unknown(f"the router failed in a way that was not foreseen ({type(error).__name__}); see the log")
 
 
 def binding_of(held: Held) -> RouteBinding | None:

@@ -32,7 +32,8 @@ def view(held: Held, now: datetime) -> View:
             "former": position.former,
             "version": held.spec.spec.version if held.spec.spec else None,
             "since": position.since.isoformat(),
-            "message": position.message,
+            "message": held.trouble or position.message,
+            "trouble": held.trouble or None,
             "run": _run(run, now) if run else None,
             "traffic": _traffic(held),
             "slos": [_stream(s, held) for s in held.judgement.streams] if position.under_way else [],
@@ -161,6 +162,8 @@ def _e(log_value: float) -> float:
 def waits(held: Held, now: datetime) -> tuple[str, ...]:
     """What the rollout waits for, for people."""
     position = held.position
+    if held.trouble:
+        return (held.trouble,)
     if position.phase is Phase.PROGRESSING and position.run is not None:
         seen = Observation(now, held.spec, held.route)
         return whats_missing(Turn(position, held.evidence, held.judgement, seen)) or ("the next metric tick",)

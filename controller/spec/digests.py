@@ -10,9 +10,19 @@ from controller.domain.rollout import Indicator, JudgePolicy, Route, Scenarios, 
 from controller.spec.schema_versions import VersionBlock
 
 
+def _plain(value: object) -> object:
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    assert is_dataclass(value), f"{type(value)} has no canonical form"
+    return {one.name: getattr(value, one.name) for one in fields(value)}
+
+
+CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain)
+
+
 def digest_of(value: object) -> str:
     """`sha256:...` of a value's canonical JSON."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain)
+    text = CANONICAL.encode(value)
     return f"sha256:{hashlib.sha256(text.encode(errors='surrogatepass')).hexdigest()}"
 
 
@@ -39,10 +49,3 @@ def run_hash(versions: tuple[Version, ...], route: Route, stages: tuple[Stage, .
     bundles = {one.name: [one.digest, one.backend] for one in versions}
     ways = [[one.kind, one.weight, one.mirror, one.headers] for one in stages]
     return digest_of([bundles, route, ways])
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    assert is_dataclass(value), f"{type(value)} has no canonical form"
-    return {one.name: getattr(value, one.name) for one in fields(value)}

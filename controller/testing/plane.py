@@ -41,7 +41,8 @@ class Plane:
         if self.losing:
             self.losing -= 1
             return
-        self._coming = [(now + timedelta(seconds=self.delay), split.table())]
+        if not self._coming or self._coming[-1][1] != split.table():
+            self._coming = [(now + timedelta(seconds=self.delay), split.table())]
         self.settle(now)
 
     def by_hand(self, table: RouteTable | None, now: datetime) -> None:

@@ -74,7 +74,8 @@ class World:
     spec: SpecSeen = field(default_factory=spec_seen)
     plane: Plane = field(default_factory=Plane)
     rate: float = 10.0
-    now: datetime = START
+    true_now: datetime = START
+    wrong_by: timedelta = timedelta(0)
     loading: dict[str, Readiness] = field(default_factory=dict)
     preflight_problem: str | None = None
     route_conflict: str | None = None
@@ -97,6 +98,11 @@ class World:
         self.truth = Truth(self.rng)
         self.memory = Memory(Position(Phase.IDLE, self.now))
         self.disk = (self.memory.position, None)
+
+    @property
+    def now(self) -> datetime:
+        """What the wall clock says; `true_now` never jumps."""
+        return self.true_now + self.wrong_by
 
     @property
     def position(self) -> Position:
@@ -129,14 +135,14 @@ class World:
 
     def pass_time(self, by: timedelta) -> None:
         """Requests are answered and judged; what was written arrives."""
-        answered = self.plane.carry(self.rate * by.total_seconds(), self.now)
+        answered = self.plane.carry(self.rate * by.total_seconds(), self.true_now)
         self.truth.answer(self.rollout, answered)
-        self.now += by
-        self.plane.settle(self.now)
+        self.true_now += by
+        self.plane.settle(self.true_now)
 
     def jump(self, by: timedelta) -> None:
         """The wall clock is set wrong; the world does not notice."""
-        self.now += by
+        self.wrong_by += by
 
     def kill(self) -> None:
         """The process dies and starts again with what was written down."""
@@ -162,7 +168,10 @@ def drive_until(world: World, done: Callable[[World], bool], limit: int = 4000) 
         if done(world):
             return
         drive(world)
-    raise AssertionError(f"not reached within {limit} ticks:\n" + "\n".join(world.timeline))
+    raise AssertionError(
+        f"not reached within {limit} ticks; {world.position.phase}: {world.position.message}:\n"
+        + "\n".join(world.timeline[-25:])
+    )
 
 
 def one_pass(world: World) -> None:
@@ -174,9 +183,11 @@ def one_pass(world: World) -> None:
     decision = tick(before, known, seen)
     if _dies(world, Step.DECIDED):
         return
-    wrote = _persist(world, decision, seen) and _apply(world, decision)
+    kept = _persist(world, decision, seen)
+    wrote = kept and _apply(world, decision)
     world.passes.append(Passed(before, known, seen, decision, held, world.plane.table, wrote))
-    _tell(world, before, decision, held)
+    if kept:
+        _tell(world, before, decision, held)
     _dies(world, Step.APPLIED)
 
 
@@ -280,7 +291,7 @@ def _apply(world: World, decision: Decision) -> bool:
     if decision.apply is None:
         return False
     try:
-        world.plane.apply(decision.apply, world.now)
+        world.plane.apply(decision.apply, world.true_now)
     except RouterUnavailableError:
         return False
     return True
@@ -294,7 +305,7 @@ def _tell(world: World, before: Position, decision: Decision, held: RouteTable |
         lines.append(f"-> {after.phase.value}" + (f" ({after.held.value})" if after.held else ""))
     if world.plane.table is not None and world.plane.table != held:
         lines.append(f"route: {describe(world.plane.table)}")
-    minute = (world.now - START).total_seconds() / 60
+    minute = (world.true_now - START).total_seconds() / 60
     world.timeline.extend(f"{minute:6.1f} min  {line}" for line in lines)
 
 

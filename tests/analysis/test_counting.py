@@ -136,6 +136,30 @@ def test_a_pod_that_was_away_is_counted_when_it_is_back() -> None:
     assert (found.bad, found.total, found.ticks) == (1, 12, 1)
 
 
+def test_a_replica_that_is_behind_is_no_restart() -> None:
+    """Two servers behind one address disagree by a scrape: nothing began again, and nothing is counted twice."""
+    book = Book()
+    book.look(snapshot(0, *judged([(0, 10_000)], [(0, 500)])))
+    assert book.pooled(snapshot(1, *judged([(0, 10_000), (1, 10_020)], [(0, 500), (1, 503)]))).bad == 3
+    older = book.pooled(snapshot(1.5, *judged([(0.5, 10_010)], [(0.5, 501)])))
+    assert (older.bad, older.total, older.ticks) == (0, 0, 0)
+    skewed = book.pooled(snapshot(1.5, *judged([(0.5, 10_010), (1.1, 10_018)], [(0.5, 501), (1.1, 502)])))
+    assert (skewed.bad, skewed.total) == (0, 0)
+    ok, bad = [(1, 10_020), (2, 10_040)], [(1, 503), (2, 504)]
+    found = book.pooled(snapshot(2, *judged(ok, bad)))
+    assert (found.bad, found.total) == (1, 21)
+
+
+def test_pods_that_are_scraped_at_other_instants_are_all_counted() -> None:
+    """The newest sample may move by a fraction of a tick, or not at all: what is new still counts."""
+    book = Book()
+    book.look(snapshot(1, *judged([(0.9, 5)], [(0.9, 0)]), *judged([(0.2, 5)], [(0.2, 0)], pod="b")))
+    later = book.pooled(snapshot(1.2, *judged([(1.1, 7)], [(1.1, 0)]), *judged([(0.2, 5)], [(0.2, 0)], pod="b")))
+    assert (later.total, later.ticks) == (2, 1)
+    late = book.pooled(snapshot(1.2, *judged([(1.1, 7)], [(1.1, 0)]), *judged([(1.0, 9)], [(1.0, 1)], pod="b")))
+    assert (late.bad, late.total, late.ticks) == (1, 5, 1)
+
+
 def test_more_bad_than_total_is_passed_on() -> None:
     slo = an_slo(RatioIndicator(Selector("bad_total"), Selector("all_total")))
     book = Book(slo)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.analysis.counting import measure
+from controller.analysis.deltas import Point, growth_of_pair
 from controller.domain.measure import FamilyReading, Measurement, SeriesMemory, Snapshot
 from tests.analysis.counters import METRIC, STEP, Cluster, Pod, a_version, at, by_hazard
 
@@ -183,3 +184,35 @@ def test_the_clock_of_ticks_counts_real_time() -> None:
         found, memory = measure([SLO], [V12], shot, memory, at(second / 15), five, STEP, {})
         seen.append((found[0].ticks, found[0].total))
     assert seen == [(0, 0), (0, 0), (0, 0), (3, 3), (0, 0), (0, 0), (3, 3), (0, 0), (0, 0), (3, 3), (0, 0), (0, 0)]
+
+
+@dataclass(frozen=True)
+class Served:
+    """One scrape of a model server: requests since the last one, perhaps after a restart; is it looked at?"""
+
+    fast: int
+    slow: int
+    restarted: bool
+    asked: bool
+
+
+served = st.builds(Served, events, events, st.booleans(), st.booleans())
+
+
+@given(st.lists(served, max_size=30), st.integers(0, 3))
+def test_slow_requests_are_counted_once(story: list[Served], overlap: int) -> None:
+    """Restarts count while they can be told: the count or the bucket falls."""
+    points: list[Point] = [(0.0, 50.0, 40.0)]
+    memory, sighted = points[0], 0
+    true_total = true_good = total = good = 0.0
+    for step, one in enumerate([*story, Served(0, 0, restarted=False, asked=True)], start=1):
+        _, count, within = points[-1]
+        falls = one.restarted and (one.fast + one.slow < count or one.fast < within)
+        kept, kept_within = (0.0, 0.0) if falls else (count, within)
+        points.append((float(step), kept + one.fast + one.slow, kept_within + one.fast))
+        true_total, true_good = true_total + one.fast + one.slow, true_good + one.fast
+        if one.asked:
+            more, more_good, memory = growth_of_pair(points[max(0, sighted - overlap) :], memory, 0.0)
+            assert 0 <= more_good <= more
+            total, good, sighted = total + more, good + more_good, step
+    assert (total, good) == (true_total, true_good)

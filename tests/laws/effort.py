@@ -2,7 +2,7 @@
 
 import os
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
 TIMES = 30
@@ -16,6 +16,9 @@ def effort(examples: int, steps: int = 50) -> settings:
         derandomize=not THOROUGH,
         database=None,
         deadline=None,
-        print_blob=True,
+        print_blob=THOROUGH,
+        report_multiple_bugs=False,
+        # A whole journey shrinks for minutes, and its story says more: only the thorough run takes the time.
+        phases=(Phase.explicit, Phase.generate, *((Phase.shrink,) if THOROUGH else ())),
         suppress_health_check=list(HealthCheck),
     )

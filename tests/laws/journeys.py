@@ -20,7 +20,7 @@ ROUTABLE = (Phase.PROGRESSING, Phase.HELD, Phase.PAUSED, Phase.AWAITING_APPROVAL
 @st.composite
 def stage_lists(draw: st.DrawFn) -> tuple[Stage, ...]:
     """Any sensible order: shadow and cohort or not, 0 to 2 canaries, full."""
-    soak = timedelta(seconds=draw(st.sampled_from((0, 30, 90))))
+    soak = timedelta(seconds=draw(st.sampled_from((60, 90, 120))))
     samples = draw(st.sampled_from((0, 0, 40)))
     weights = draw(st.sampled_from(((), (5,), (50,), (1, 25), (10, 60))))
     found = [a_stage("shadow", mirror=draw(st.sampled_from((10, 100))))] if draw(st.booleans()) else []
@@ -40,7 +40,7 @@ def rollouts(draw: st.DrawFn) -> ModelRollout:
     return a_rollout(slos=tuple(slos), stages=draw(stage_lists()), on_blind=policy)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Journey:
     """A rollout, a seed, and at which stage (and how many ticks into it) something happens."""
 
@@ -48,6 +48,11 @@ class Journey:
     seed: int
     stage: int
     ticks: int
+
+    def __repr__(self) -> str:
+        stages = [f"{stage.name}/{stage.min_duration.seconds}s" for stage in self.rollout.stages]
+        slos = [f"{slo.name}{list(slo.scenarios.required) if slo.scenarios else ''}" for slo in self.rollout.slos]
+        return f"<{' '.join(stages)}; {' '.join(slos)}; seed {self.seed}; stage {self.stage} + {self.ticks} ticks>"
 
     def world(self, bad: float = GOOD) -> World:
         """A world in which the candidate is as bad as `bad`, and v11 is good."""

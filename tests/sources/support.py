@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from controller.domain.names import RolloutKey
+from controller.domain.observation import SpecSeen
+from controller.domain.rollout import ModelRollout, Provenance
 from tests.spec.texts import MINIMAL
 
 GIT_ENV = {
@@ -27,6 +29,18 @@ def rollout_text(name: str, version: str = "v2") -> str:
 
 def key(name: str) -> RolloutKey:
     return RolloutKey("default", name)
+
+
+def spec_of(seen: SpecSeen) -> ModelRollout:
+    """The spec there must be."""
+    assert seen.spec is not None
+    return seen.spec
+
+
+def place_of(seen: SpecSeen) -> Provenance:
+    """The place there must be."""
+    assert seen.provenance is not None
+    return seen.provenance
 
 
 def eventually(holds: Callable[[], bool], seconds: float = 10.0) -> None:

@@ -18,7 +18,7 @@ import pytest
 from controller.domain.observation import SpecSeen
 from controller.sources.git import GitSource
 from controller.sources.git_command import GitError, GitLogin, mask
-from tests.sources.support import HandClock, Repository, eventually, key, rollout_text
+from tests.sources.support import HandClock, Repository, eventually, key, place_of, rollout_text, spec_of
 
 
 @pytest.fixture
@@ -74,8 +74,8 @@ def test_every_file_knows_the_commit_that_touched_it_last(tmp_path: Path, reposi
     commits = {found.name: one.provenance and one.provenance.commit for found, one in specs.rollouts.items()}
     assert commits == {"a": first, "b": second}
     third = repository.commit({"rollouts/b.yaml": rollout_text("b", "v1")}, "b: back to v1")
-    assert (seen(source, "a").provenance or pytest.fail()).commit == first
-    assert (seen(source, "b").provenance or pytest.fail()).commit == third
+    assert place_of(seen(source, "a")).commit == first
+    assert place_of(seen(source, "b")).commit == third
 
 
 def test_beyond_the_fetched_history_the_tip_is_named(
@@ -131,11 +131,11 @@ def test_a_force_push_is_followed(tmp_path: Path, repository: Repository) -> Non
     source = a_source(tmp_path, str(repository.path))
     first = repository.commit({"rollouts/a.yaml": rollout_text("a", "v1")}, "v1")
     repository.commit({"rollouts/a.yaml": rollout_text("a", "v2")}, "v2")
-    assert (seen(source).spec or pytest.fail()).version == "v2"
+    assert spec_of(seen(source)).version == "v2"
     repository.git("reset", "--hard", "--quiet", first)
     now = seen(source)
-    assert (now.spec or pytest.fail()).version == "v1"
-    assert (now.provenance or pytest.fail()).commit == first
+    assert spec_of(now).version == "v1"
+    assert place_of(now).commit == first
 
 
 def test_an_unreachable_remote_changes_nothing_and_says_how_old_it_is(tmp_path: Path, repository: Repository) -> None:
@@ -190,7 +190,7 @@ def test_locks_of_a_killed_git_are_taken_away(tmp_path: Path, repository: Reposi
     for lock in ("shallow.lock", "refs/tidegate/tip.lock"):
         (tmp_path / "work" / "repository.git" / lock).touch()
     repository.commit({"rollouts/a.yaml": rollout_text("a", "v2")}, "two")
-    assert (seen(source).spec or pytest.fail()).version == "v2"
+    assert spec_of(seen(source)).version == "v2"
 
 
 def test_the_whole_repository_can_be_the_folder(tmp_path: Path, repository: Repository) -> None:
@@ -228,7 +228,7 @@ def test_the_poller_tells_of_new_commits(tmp_path: Path, repository: Repository)
     try:
         repository.commit({"rollouts/a.yaml": rollout_text("a", "v2")}, "two")
         eventually(changed.is_set)
-        assert (source.read().rollouts[key("a")].spec or pytest.fail()).version == "v2"
+        assert spec_of(source.read().rollouts[key("a")]).version == "v2"
     finally:
         source.close()
 

@@ -1,5 +1,6 @@
 """What an Envoy of our own does with several rollouts, cookies, names and strange answers."""
 
+import http.client
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -16,7 +17,7 @@ from controller.ports import RouteBinding
 from controller.testing.conformance.traffic import settle, settled
 from controller.traffic import router_for
 from controller.traffic.envoy import EnvoyRouter
-from tests.parts.net import LOOPBACK, free_port
+from tests.parts.net import LOOPBACK, free_port, wait_until
 from tests.traffic.models import a_model, ask
 from tests.traffic.rigs import V11, V12, EnvoyRig, an_envoy_rig
 
@@ -175,6 +176,44 @@ def test_another_admin_address_in_the_same_folder_is_told(rig: EnvoyRig) -> None
     settle(rig, HOME)
     with pytest.raises(RouterUnavailableError, match="has its admin at"):
         beside(rig, OTHER, admin=f"{LOOPBACK}:{free_port()}", prefix="/v2").apply(HOME)
+
+
+def test_a_stream_in_flight_ends_in_peace(rig: EnvoyRig) -> None:
+    settle(rig, Split(V11, V12, weight=100))
+    answers: list[bytes] = []
+
+    def stream() -> None:
+        connection = http.client.HTTPConnection(LOOPBACK, rig.port, timeout=20)
+        connection.request("POST", "/", b"tell me everything", {"x-stream": "1"})
+        answers.append(connection.getresponse().read())
+        connection.close()
+
+    thread = threading.Thread(target=stream)
+    thread.start()
+    assert rig.models[V12].held.wait(5)
+    assert settle(rig, HOME).counts[V12].active == 1
+    assert set(rig.send(20)) == {V11}
+    rig.models[V12].released.set()
+    thread.join(10)
+    assert answers == [b"v12v12"]
+    wait_until(lambda: rig.router.observe().counts[V12].active == 0, 5, "the stream to end")
+
+
+def test_requests_that_found_nobody_are_counted(rig: EnvoyRig) -> None:
+    backends = {**rig.binding.backends, V12: BackendRef("Host", LOOPBACK, free_port())}
+    rig.router = EnvoyRouter(replace(rig.binding, backends=backends))
+    before = settle(rig, Split(V11, V12, weight=100)).counts[V12].live
+    assert rig.send(15) == []
+    assert rig.router.observe().counts[V12].live - before == 15
+
+
+def test_only_we_say_what_is_mirrored(rig: EnvoyRig) -> None:
+    settle(rig, Split(V11, V12, mirror=100))
+    rig.send(5, {"x-tidegate-mirror": "1"})
+    wait_until(lambda: len(rig.models[V12].heard) == 5, 5, "the mirrored requests")
+    assert all("x-tidegate-mirror" not in heard for heard in rig.models[V11].heard)
+    assert {heard["x-tidegate-mirror"] for heard in rig.models[V12].heard} == {"1"}
+    assert {heard["host"] for heard in rig.models[V12].heard} == {f"{LOOPBACK}:{rig.port}"}
 
 
 class Strange(BaseHTTPRequestHandler):

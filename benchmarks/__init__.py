@@ -1,0 +1,1 @@
+"""How fast and how small is it? Measured on real parts; `python benchmarks/run.py` prints the table."""

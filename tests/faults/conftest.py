@@ -1,0 +1,30 @@
+"""One ground and one bench per test; where the test begins is said by the fixture's name."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from controller.domain.state import Phase
+from tests.faults.rig import Bench, Ground, a_bench, a_ground, served
+
+
+@pytest.fixture
+def ground() -> Iterator[Ground]:
+    with a_ground() as fresh:
+        yield fresh
+
+
+@pytest.fixture
+def bench(ground: Ground) -> Iterator[Bench]:
+    """v11 serves; nothing is under way."""
+    ground.want("v11")
+    with a_bench(ground) as made:
+        yield served(ground, made)
+
+
+@pytest.fixture
+def canary(ground: Ground, bench: Bench) -> Bench:
+    """v12 is in its verified canary stage with half of the traffic, and good so far."""
+    ground.want("v12")
+    bench.until(Phase.PROGRESSING, "canary")
+    return bench

@@ -1,0 +1,21 @@
+"""What happens when nothing goes wrong: the measure for every other test here."""
+
+from controller.domain.state import Phase
+from tests.faults.rig import Bench, Ground
+
+
+def test_a_good_candidate_is_promoted(ground: Ground, bench: Bench) -> None:
+    assert ground.send(20) == {"v11": 20}
+    ground.want("v12")
+    bench.until(Phase.COMPLETED)
+    bench.settle()
+    assert bench.position.stable == "v12"
+    assert ground.send(20) == {"v12": 20}
+    assert bench.history == [
+        "Idle",
+        "Pending shadow",
+        "Progressing shadow 0+50",
+        "Progressing canary 50+0",
+        "Progressing full 100+0",
+        "Completed",
+    ]
