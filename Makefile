@@ -10,7 +10,7 @@ WORKERS ?= 2
 
 bin := .venv/bin
 python := $(bin)/python
-code := controller tests $(wildcard benchmarks)
+code := controller tests benchmarks docs
 
 .PHONY: help
 help: ## List the verbs (default)
@@ -66,6 +66,10 @@ layers: dev-env ## Check that imports go down the house only
 .PHONY: bench
 bench: tools ## Measure how fast and how small (prints a table)
 	@$(python) benchmarks/run.py $(ARGS)
+
+.PHONY: docs
+docs: dev-env ## Fill the generated parts of the docs and redraw the picture
+	@$(python) -m docs.generate $(ARGS)
 
 .PHONY: schema
 schema: dev-env ## Write the JSON Schema and the CRD from the spec's models

@@ -11,6 +11,7 @@ import json
 import re
 import sys
 import time
+import zlib
 from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import product
@@ -34,13 +35,14 @@ Line = tuple[dict[str, str], str, float]
 def series(deployment: str) -> tuple[Line, ...]:
     """Labels, the same as JSON, and answers per second, for every series of one deployment."""
     found: list[Line] = []
+    busy = 0.5 + zlib.crc32(deployment.encode()) % 1000 / 1000
     for version, evaluation, hazard, verdict in product(
         ("v1", "v2"), EVALUATIONS, ("none", *HAZARDS), ("ok", "bad", "error")
     ):
         labels = {"deployment": deployment, "evaluation": evaluation, "evaluator": "rules", "hazard": hazard}
         labels |= {"instance": "judge:9000", "job": "judge", "verdict": verdict, "version": version}
         rate = PER_SECOND.get((hazard, verdict), PER_SECOND_OF_HAZARD[verdict])
-        found.append((labels, json.dumps({"__name__": METRIC, **labels}), rate))
+        found.append((labels, json.dumps({"__name__": METRIC, **labels}), rate * busy))
     return tuple(found)
 
 

@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import os
 import sys
 from collections.abc import Sequence
 from typing import TextIO
@@ -21,10 +20,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         # Typer prints usage errors as text by itself; for JSON they come here.
         as_json = _asks_for_json(args)
         sys.exit(app(args, prog_name="tidegate", standalone_mode=not as_json))
-    except BrokenPipeError:
-        # The reader went away (`| head`): nothing is wrong, and nothing more can be said.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except Exception as error:

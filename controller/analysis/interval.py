@@ -12,6 +12,7 @@ from controller.domain.evidence import NO_MONEY
 
 UP = (1.05, 1.1, 1.2, 1.4, 1.8, 2.5, 4.0, 8.0)
 DOWN = tuple(1 / ratio for ratio in UP)
+UP_LOG, DOWN_LOG = (tuple((ratio, math.log(ratio)) for ratio in ratios) for ratios in (UP, DOWN))
 STEPS = 100
 
 
@@ -22,15 +23,14 @@ def interval(bad: float, total: float, alpha: float = 0.05, dispersion: float = 
         return 0.0, 1.0
     k, n = min(bad, total) / dispersion, total / dispersion
     limit = math.log(1 / alpha)
-    lower = 0.0 if k <= 0 else _crossing(lambda p: _log_mix(UP, k, n, p) - limit, k / n, 1e-15)
-    upper = 1.0 if k >= n else _crossing(lambda p: _log_mix(DOWN, k, n, p) - limit, k / n, 1 - 1e-15)
+    lower = 0.0 if k <= 0 else _crossing(lambda p: _log_mix(UP_LOG, k, n, p) - limit, k / n, 1e-15)
+    upper = 1.0 if k >= n else _crossing(lambda p: _log_mix(DOWN_LOG, k, n, p) - limit, k / n, 1 - 1e-15)
     return lower, upper
 
 
-def _log_mix(ratios: Sequence[float], k: float, n: float, p: float) -> float:
-    terms = [
-        k * math.log(r) + (n - k) * (math.log1p(-r * p) - math.log1p(-p)) if r * p < 1 else NO_MONEY for r in ratios
-    ]
+def _log_mix(ratios: Sequence[tuple[float, float]], k: float, n: float, p: float) -> float:
+    null = math.log1p(-p) if p < 1 else 0.0
+    terms = [k * log_r + (n - k) * (math.log1p(-r * p) - null) if r * p < 1 else NO_MONEY for r, log_r in ratios]
     return log_sum(terms) - math.log(len(ratios))
 
 

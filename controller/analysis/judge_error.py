@@ -14,7 +14,7 @@ STEPS = 200
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What people's labels say of a judge: of `bad` truly bad answers it found `found`, of `good` it flagged `flagged`."""
+    """What labels by people say of a judge: it found `found` of `bad` bad answers, and flagged `flagged` of `good`."""
 
     found: int
     bad: int
@@ -103,6 +103,6 @@ def _at_most(hits: int, trials: int, rate: float) -> float:
     for k in range(hits, 0, -1):
         term *= k / (trials - k + 1) * odds
         whole += term
-        if term < whole * 1e-17:
+        if term <= whole * 1e-17:
             break
     return whole

@@ -150,10 +150,8 @@ def e_bh(values: Sequence[float], alpha: float) -> frozenset[int]:
     return frozenset(ranked[: max(found, default=0)])
 
 
-def _look_up(
-    table: Mapping[float, Line], p0: float, ratio: float, alpha: float, quantile: Quantile
-) -> float | None:
-    """Answers at the tabulated budget nearest to `alpha` that reaches so far; evidence needed grows with log(1/alpha)."""
+def _look_up(table: Mapping[float, Line], p0: float, ratio: float, alpha: float, quantile: Quantile) -> float | None:
+    """Answers at the nearest tabulated budget that reaches so far; the evidence needed grows with log(1/alpha)."""
     reaching = [(abs(math.log(a / alpha)), a) for a, line in table.items() if min(line) <= ratio <= max(line)]
     if not reaching:
         return None

@@ -66,9 +66,7 @@ def cluster(share: float) -> int:
     return 2 if share > PAIRS_ABOVE else 1
 
 
-def log_factor(
-    bet: float, candidate: Tally, stable: Tally, margin: Margin, guess: float, m: int = 1
-) -> float:
+def log_factor(bet: float, candidate: Tally, stable: Tally, margin: Margin, guess: float, m: int = 1) -> float:
     """log of one bet's factor for a block, before the cap; 0 when an arm is empty or the slope is too steep."""
     if candidate.total <= 0 or stable.total <= 0:
         return 0.0

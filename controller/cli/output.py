@@ -35,6 +35,7 @@ class Code(IntEnum):
     REFUSED = 1
     WRONG_USE = 2
     NO_DAEMON = 3
+    READER_GONE = 141
 
 
 class CommandError(Exception):
@@ -52,8 +53,13 @@ def reported(command: Callable[P, None]) -> Callable[P, None]:
     def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             command(*args, **kwargs)
+            sys.stdout.flush()
         except CommandError as error:
             fail(error, kwargs.get("output") is OutputFormat.JSON)
+        except BrokenPipeError:
+            # The reader went away (`| head`). Neither 0 nor 1: with --until-done these say how a run ended.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(int(Code.READER_GONE)) from None
 
     return guarded
 

@@ -118,6 +118,7 @@ def run(
 def _serve(settings: "Settings") -> None:
     from controller.domain.record import StoreUnavailableError
     from controller.runtime import daemon
+    from controller.runtime.lock import AlreadyRunningError
     from controller.store.spool import SpoolUnavailableError
     from controller.web.http import ListenError
     from controller.web.protocol import SocketPathError
@@ -125,7 +126,7 @@ def _serve(settings: "Settings") -> None:
 
     try:
         daemon.run(settings)
-    except SocketInUseError as error:
+    except (AlreadyRunningError, SocketInUseError) as error:
         todo = f"Each daemon has a --state-dir of its own; this one is {settings.state_dir}."
         raise CommandError(str(error), Code.WRONG_USE, todo) from error
     except (StoreUnavailableError, SpoolUnavailableError, ListenError, SocketPathError) as error:

@@ -83,7 +83,7 @@ def _as_tree(views: Iterator[View]) -> View | None:
     from controller.cli.tree import rollout_tree
 
     last = None
-    with Live(console=console(), auto_refresh=False, vertical_overflow="visible") as live:
+    with Live(console=console(), auto_refresh=False) as live:
         for last in views:
             live.update(rollout_tree(last), refresh=True)
     return last

@@ -129,7 +129,9 @@ def _settle(turn: Turn) -> Turn:
 
 def _was_tried(turn: Turn, target: Version) -> bool:
     last = turn.position.run
-    return turn.position.phase is Phase.ROLLED_BACK and last is not None and last.digest == target.digest
+    # Completed without having become stable: it was only observed.
+    tried = turn.position.phase in (Phase.ROLLED_BACK, Phase.COMPLETED)
+    return tried and last is not None and last.digest == target.digest
 
 
 def _may_return(turn: Turn, spec: ModelRollout, target: Version) -> bool:

@@ -20,6 +20,7 @@ class Sampler:
         self._lock = threading.Lock()
         self._turn = threading.Lock()
         self._asks: dict[RolloutKey, tuple[Ask, ...]] = {}
+        self._merged: tuple[Ask, ...] | None = None
         self._latest: Indexed | None = None
         self._queries = 0
 
@@ -27,11 +28,13 @@ class Sampler:
         """From the next tick on these are asked too; replaces what the rollout registered before."""
         with self._lock:
             self._asks[key] = tuple(asks)
+            self._merged = None
 
     def unregister(self, key: RolloutKey) -> None:
         """No longer ask for a rollout; unknown keys are fine."""
         with self._lock:
             self._asks.pop(key, None)
+            self._merged = None
 
     @property
     def registered(self) -> frozenset[RolloutKey]:
@@ -55,7 +58,9 @@ class Sampler:
         """Ask the server now, once for everything that is registered."""
         with self._turn:
             with self._lock:
-                wanted = merge(ask for asks in self._asks.values() for ask in asks)
+                if self._merged is None:
+                    self._merged = merge(ask for asks in self._asks.values() for ask in asks)
+                wanted = self._merged
             snapshot = self._fetch(wanted)
             with self._lock:
                 self._latest, self._queries = Indexed(snapshot), len(wanted)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from controller.domain.decision import Notice
 from controller.domain.evidence import Evidence
-from controller.domain.names import RolloutKey
+from controller.domain.names import Digest, RolloutKey
 from controller.domain.observation import Preflight, SpecSeen, Unknown
 from controller.domain.problem import SpecProblem
 from controller.domain.record import Stored
@@ -26,6 +26,7 @@ class Held:
     `unsaved`: decisions wait in the spool, or only here, until the store is mended; `behind`: the next pass writes,
     whatever it decides; `owed`: notices that could be written nowhere. `trouble` is what keeps it from going on.
     `looked_at`: wall and steady time of the last pass; `heard_at`: steady time of the newest metric snapshot.
+    `searched`: the digest whose evidence was last looked for in the store.
     """
 
     key: RolloutKey
@@ -45,6 +46,7 @@ class Held:
     looked_at: tuple[datetime, float] | None = None
     heard: object = None
     heard_at: float | None = None
+    searched: Digest | None = None
     inbox: list[OperatorRequest] = field(default_factory=list)
     answers: dict[str, tuple[Notice, ...]] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)

@@ -84,7 +84,7 @@ def _furnished(
         telemetry=telemetry,
         health=Health(clock, SHORTEST_TICK, sources),
         observe_only=settings.observe,
-        closing=(deliverer.stop, specs.close, persister.close, store.close, lock.release),
+        closing=(deliverer.stop, persister.close, store.close, lock.release),
     )
 
 

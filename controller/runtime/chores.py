@@ -85,6 +85,8 @@ class Chores:
         """Read every source, keep the newest specs, wake those that changed."""
         specs = self._house.specs.read()
         self._heard(specs.trouble)
+        if specs.as_of is not None:
+            self._house.telemetry.sourced(", ".join(self._house.sources), specs.as_of)
         for key in self._house.book.take(specs, self._house.clock.now()):
             self._dispatcher.wake(key)
         for problem in specs.problems:
@@ -100,6 +102,10 @@ class Chores:
     def deliver(self) -> None:
         """Try the alerts that are due."""
         self._house.deliverer.deliver_due()
+        try:
+            self._house.telemetry.alerts_pending(self._house.deliverer.pending())
+        except StoreUnavailableError as error:
+            self._once("store", str(error))
 
     def mend(self) -> None:
         """When decisions were spooled, or memory is ahead, bring the store up to date as soon as it answers."""

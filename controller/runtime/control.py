@@ -61,14 +61,15 @@ class Control:
         chosen = [self._find(args)] if args.get("name") else list(self._house.book.all())
         return {"rollouts": [view(held, now) for held in chosen], "sources": self._sources()}
 
-    def _sources(self) -> View:
+    def _sources(self) -> list[View]:
         specs = self._house.specs.read()
-        return {
-            "names": list(self._house.sources),
+        told: View = {
+            "source": ", ".join(self._house.sources),
             "trouble": specs.trouble,
             "as_of": specs.as_of.isoformat() if specs.as_of else None,
             "problems": [str(problem) for problem in specs.problems],
         }
+        return [told]
 
     def _watch(self, args: Mapping[str, object]) -> Answer:
         held = self._find(args)

@@ -22,6 +22,8 @@ from controller.web.http import Page, PageServer, json_page
 from controller.web.socket import ControlServer
 
 log = structlog.get_logger("daemon")
+PASSES_END, SOURCES_END = 2.5, 0.5
+"""Seconds that passes under way and sources get to end: all in all a stop takes less than five."""
 
 
 class Daemon:
@@ -59,11 +61,18 @@ class Daemon:
         self.house.stopping.set()
         self.house.deliverer.stop()
         self.ticker.stop()
-        clean = self.dispatcher.stop()
+        clean = self.dispatcher.stop(PASSES_END)
+        self._close_sources()
         self.control.stop()
         self.pages.stop()
         self.house.close()
         log.info("stopped", clean=clean)
+
+    def _close_sources(self) -> None:
+        """A fetch from a remote that hangs is not waited for."""
+        closing = threading.Thread(target=self.house.specs.close, name="close sources", daemon=True)
+        closing.start()
+        closing.join(SOURCES_END)
 
 
 def _pages(house: House) -> dict[str, Callable[[], Page]]:

@@ -51,7 +51,7 @@ class Dispatcher:
             self._stopping = True
             self._change.notify_all()
         deadline = self._clock.monotonic() + patience
-        for thread in self._threads:
+        for thread in (one for one in self._threads if one.ident is not None):
             thread.join(max(0.0, deadline - self._clock.monotonic()))
         return not any(thread.is_alive() for thread in self._threads)
 

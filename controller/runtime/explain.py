@@ -51,12 +51,17 @@ def _stream(held: Held, s: StreamVerdict) -> str:
     if s.objective is None or s.value is not None:
         return f"{name}: the value is {s.value}, the limit {s.objective}; {s.strikes} bad values in a row."
     if not s.total:
-        return f"{name}: no judged answer of the candidate yet; the limit is {s.objective:.3g}."
+        return f"{name}: no judged answer of the candidate yet; the limit is {_percent(s.objective)}."
     counts = f"{s.bad:,.0f} of {s.total:,.0f} judged answers were bad ({s.bad / s.total:.2%})"
     interval = f"the true rate lies between {s.lower:.2%} and {s.upper:.2%} (95 %, valid at every look)"
     stable = f"stable: {s.stable_bad:,.0f} of {s.stable_total:,.0f}" if s.stable_total else "stable: nothing judged"
-    limit = f"the limit is {s.objective:.3g}"
+    limit = f"the limit is {_percent(s.objective)}"
     return f"{name}: {s.verdict.value}: {counts}; {interval}; {limit}; {stable}. {_flip(held, s)}"
+
+
+def _percent(rate: float) -> str:
+    """A rate for people: 0.08 is `8 %`, 0.0005 is `0.05 %`."""
+    return f"{100 * rate:.3g} %"
 
 
 def _flip(held: Held, s: StreamVerdict) -> str:
@@ -122,6 +127,6 @@ def _breach(held: Held) -> str:
     name = f"{breach.slo}/{breach.scenario}" if breach.scenario else breach.slo
     return (
         f"It was rolled back: {name}: {breach.bad:,.0f} of {breach.total:,.0f} judged answers were bad"
-        f" ({breach.bad / breach.total:.2%}), the limit is {breach.objective:.3g};"
+        f" ({breach.bad / breach.total:.2%}), the limit is {_percent(breach.objective)};"
         f" stable had {breach.stable_bad:,.0f} of {breach.stable_total:,.0f}."
     )

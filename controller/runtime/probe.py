@@ -57,14 +57,14 @@ class Probe:
 
         A problem is asked about again by the next call.
         """
-        known = self._passed.get(version.name)
-        if known == run:
+        where = _url(version, "/")
+        if self._passed.get(where) == run:
             return Probed()
-        question = self._asked(("chat", _url(version, "/")), lambda: _chat(version))
+        question = self._asked(("chat", where), lambda: _chat(version))
         if question.done.is_set():
             problem = cast(str | None, question.answer)
             if problem is None:
-                self._passed[version.name] = run
+                self._passed[where] = run
             return Probed(problem)
         if time.monotonic() - question.began < SLOW:
             return None

@@ -63,9 +63,10 @@ class Ticker:
             self._scheduler.remove_job(name)
 
     def stop(self) -> None:
-        """No more ticks; does not wait for those under way."""
+        """No more ticks; does not wait for those under way. Harmless when it never started."""
         self._stopped.set()
-        self._scheduler.shutdown(wait=False)
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
 
     def check_clock(self) -> None:
         """Was the wall clock set back? Then every job is due now, and goes on from there."""

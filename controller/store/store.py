@@ -23,7 +23,7 @@ from controller.store.outbox import due_items, settle_item
 from controller.store.packing import CODECS, EVIDENCE, FACTS, POSITION
 from controller.store.schema import upgrade
 from controller.store.tables import EvidenceRow, JournalRow, MeasurementRow, Rollout
-from controller.store.writing import write_record
+from controller.store.writing import packed, write_record
 
 _LONG = 10.0  # seconds, for what is done at start-up or at night
 _BATCH = 500  # rows forgotten at once, so that a tick never waits long for its turn
@@ -43,7 +43,8 @@ class SqlStore:
 
     def commit(self, record: TickRecord) -> None:
         """All of a tick or nothing. Raises StaleWriteError, StoreUnavailableError (it may still have been written)."""
-        self._database.write(lambda connection: write_record(connection, record, self._channels))
+        parts = packed(record)
+        self._database.write(lambda connection: write_record(connection, parts, self._channels))
 
     def evidence(self, key: RolloutKey, digest: Digest) -> Evidence | None:
         """The newest evidence of that digest, or None. Raises StoreUnavailableError."""

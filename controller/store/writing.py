@@ -1,17 +1,39 @@
 """One record into the tables, inside a transaction that the caller opened."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from controller.domain.evidence import Evidence
+from controller.domain.names import Digest
 from controller.domain.record import StaleWriteError, TickRecord
 from controller.store.entries import digest_of, journal_of, run_of
 from controller.store.packing import ALERT, EVIDENCE, FACTS, MEASUREMENTS, POSITION, SPEC
 from controller.store.tables import EvidenceRow, JournalRow, MeasurementRow, OutboxRow, Rollout, SpecSnapshot, Table
 
 Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A record and its long parts as bytes: made before the transaction, so that nobody waits for it with a lock."""
+
+    record: TickRecord
+    position: bytes
+    evidence: bytes | None
+    measurements: bytes | None
+
+
+def packed(record: TickRecord) -> Packed:
+    """Raises StoreUnavailableError when a field holds what its type does not allow."""
+    return Packed(
+        record,
+        POSITION.pack(record.position),
+        EVIDENCE.pack(record.evidence) if record.evidence is not None else None,
+        MEASUREMENTS.pack(record.measurements) if record.measurements else None,
+    )
+
 
 # Made once: building a statement costs more than running it. `b_` names are what is looked up by.
 _MINE = (Rollout.namespace == bindparam("b_namespace")) & (Rollout.name == bindparam("b_name"))
@@ -23,14 +45,14 @@ _LEARN = update(EvidenceRow).where(
 _LEARN_ANEW, _MEASURED, _JOURNALED = insert(EvidenceRow), insert(MeasurementRow), insert(JournalRow)
 
 
-def write_record(connection: Connection, record: TickRecord, channels: tuple[str, ...]) -> None:
+def write_record(connection: Connection, parts: Packed, channels: tuple[str, ...]) -> None:
     """Everything of one tick. Raises StaleWriteError unless `seq - 1` is stored."""
-    rollout_id = _write_position(connection, record)
-    if record.evidence is not None:
-        _write_evidence(connection, rollout_id, record.evidence, record.seq)
-    if record.measurements:
-        packed = MEASUREMENTS.pack(record.measurements)
-        tick: Row = {"rollout_id": rollout_id, "seq": record.seq, "at": record.at, "packed": packed}
+    record = parts.record
+    rollout_id = _write_position(connection, record, parts.position)
+    if record.evidence is not None and parts.evidence is not None:
+        _write_evidence(connection, rollout_id, record.evidence.digest, {"seq": record.seq, "packed": parts.evidence})
+    if parts.measurements is not None:
+        tick: Row = {"rollout_id": rollout_id, "seq": record.seq, "at": record.at, "packed": parts.measurements}
         connection.execute(_MEASURED, tick)
     if record.notices:
         _write_journal(connection, rollout_id, record)
@@ -45,12 +67,12 @@ def insert_new(connection: Connection, table: type[Table], row: Row) -> bool:
     return connection.execute(ours, row).rowcount == 1
 
 
-def _write_position(connection: Connection, record: TickRecord) -> int:
+def _write_position(connection: Connection, record: TickRecord, position: bytes) -> int:
     key = {"b_namespace": record.key.namespace, "b_name": record.key.name}
     values: Row = {
         "seq": record.seq,
         "at": record.at,
-        "position": POSITION.pack(record.position),
+        "position": position,
         "digest": record.evidence.digest if record.evidence else None,
     }
     if record.seq == 1:
@@ -66,11 +88,10 @@ def _write_position(connection: Connection, record: TickRecord) -> int:
     return int(stored.id)
 
 
-def _write_evidence(connection: Connection, rollout_id: int, evidence: Evidence, seq: int) -> None:
-    values: Row = {"seq": seq, "packed": EVIDENCE.pack(evidence)}
-    mine = {"b_rollout_id": rollout_id, "b_digest": evidence.digest}
+def _write_evidence(connection: Connection, rollout_id: int, digest: Digest, values: Row) -> None:
+    mine = {"b_rollout_id": rollout_id, "b_digest": digest}
     if connection.execute(_LEARN, {**values, **mine}).rowcount == 0:
-        connection.execute(_LEARN_ANEW, {"rollout_id": rollout_id, "digest": evidence.digest, **values})
+        connection.execute(_LEARN_ANEW, {"rollout_id": rollout_id, "digest": digest, **values})
 
 
 def _write_journal(connection: Connection, rollout_id: int, record: TickRecord) -> None:

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Mapping
 
-from docs.blocks import cli, metrics, reasons, spec
+from docs.blocks import cli, metrics, phases, reasons, spec
 
 BLOCKS: Mapping[str, Callable[[], str]] = {
     "spec": spec.fields,
     "not-built": spec.not_built,
     "commands": cli.commands,
     "environment": cli.environment,
+    "phases": phases.all_phases,
+    "transitions": phases.transitions,
     "reasons": reasons.all_reasons,
     "causes": reasons.causes,
     "metrics": metrics.all_metrics,

@@ -118,9 +118,7 @@ def causes() -> str:
         ("Why a run was rolled back", {one.value: ENDED[one] for one in Cause}),
         ("Why an SLO is blind", {one.value: SIGHT[one] for one in BlindCause}),
     )
-    return "\n\n".join(
-        f"## {title}\n\n{table_of(('cause', 'meaning', 'what ends it'), rows)}" for title, rows in parts
-    )
+    return "\n\n".join(f"## {title}\n\n{table_of(('cause', 'meaning', 'what ends it'), rows)}" for title, rows in parts)
 
 
 def all_reasons() -> str:

@@ -32,19 +32,19 @@ TITLES = ("metadata", "spec", "spec.versions", "spec.routes", "spec.metrics", "s
 
 def fields() -> str:
     """One section per block, one row per field."""
-    rows = list(_walk(inlined(RolloutDocument.model_json_schema(by_alias=True)), ""))
+    rows = list(walk())
     return "\n\n".join(f"### `{title}`\n\n{_section(title, rows)}" for title in TITLES)
 
 
 def _section(title: str, rows: list[tuple[str, Schema, bool]]) -> str:
-    mine = [row for row in rows if _home(row[0]) == title]
+    mine = [row for row in rows if home(row[0]) == title]
     return table(
         ("field", "type", "default", "meaning"),
         ((code(_short(path, title)), _type(one), _default(one, needed), _meaning(one)) for path, one, needed in mine),
     )
 
 
-def _home(path: str) -> str:
+def home(path: str) -> str:
     """The longest title that the field lies below; the field that opens a section stands in the one above."""
     below = [title for title in TITLES if path.startswith((f"{title}.", f"{title}[]."))]
     return max(below, key=len, default="")
@@ -52,6 +52,11 @@ def _home(path: str) -> str:
 
 def _short(path: str, title: str) -> str:
     return path.removeprefix(title).removeprefix("[]").removeprefix(".")
+
+
+def walk() -> Iterator[tuple[str, Schema, bool]]:
+    """Every field: its path, its schema, whether it must be given."""
+    yield from _walk(inlined(RolloutDocument.model_json_schema(by_alias=True)), "")
 
 
 def _walk(schema: Schema, path: str) -> Iterator[tuple[str, Schema, bool]]:

@@ -1,7 +1,7 @@
 """Draws docs/images/rollback.svg from captured.json: the live tree in a canary, and the alert of its rollback.
 
-    python docs/images/make.py             draw again from what was captured
-    python docs/images/make.py --capture   run the demo first (about a minute) and keep what it really showed
+python docs/images/make.py             draw again from what was captured
+python docs/images/make.py --capture   run the demo first (about a minute) and keep what it really showed
 """
 
 import io

@@ -32,7 +32,12 @@ def test_everything_goes_to_stable_while_requests_come(rig: EnvoyRig) -> None:
     assert set(rig.send(40)) == {V11, V12}
     stop = threading.Event()
     answered: list[str] = []
-    sender = threading.Thread(target=lambda: [answered.extend(rig.send(5)) for _ in iter(stop.is_set, True)])
+
+    def send() -> None:
+        while not stop.is_set():
+            answered.extend(rig.send(5))
+
+    sender = threading.Thread(target=send)
     sender.start()
     try:
         ran = broken_glass(rig, "--config-dir", rig.folder, "--output", "json")

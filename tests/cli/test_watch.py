@@ -40,6 +40,20 @@ def test_no_daemon(state_dir: Path) -> None:
     assert tidegate("watch", "support-bot", "--state-dir", state_dir).code == 3
 
 
+def test_a_reader_that_goes_away_is_told_apart_from_both_endings(daemon: FakeDaemon) -> None:
+    daemon.story = [views.progressing()] * 2000
+    argv = [sys.executable, "-m", "controller", "watch", "support-bot", "--until-done", "-o", "json"]
+    argv += ["--state-dir", str(daemon.state_dir)]
+    facts = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=facts) as watching:
+        assert watching.stdout is not None
+        assert watching.stderr is not None
+        assert b'"phase": "Progressing"' in watching.stdout.readline()
+        watching.stdout.close()
+        assert watching.wait(15) == 141
+        assert watching.stderr.read() == b""
+
+
 def test_on_a_terminal_the_tree_is_redrawn(daemon: FakeDaemon) -> None:
     daemon.story = [views.progressing(), views.rolled_back()]
     screen = on_a_terminal("watch", "support-bot", "--state-dir", str(daemon.state_dir))

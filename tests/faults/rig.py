@@ -81,7 +81,7 @@ class Ground:
 
     def alerts(self) -> list[str]:
         """The text of everything that Slack took."""
-        return [taken.text for taken in self.slack.taken]
+        return [json.dumps(taken.document, ensure_ascii=False) for taken in self.slack.taken]
 
     @property
     def envoy_pid(self) -> int:
@@ -127,6 +127,7 @@ class Bench:
 
     def close(self) -> None:
         """End without a word to anybody, as a killed daemon would."""
+        self.house.specs.close()
         self.house.close()
 
     def tick(self, seconds: float = TICK, passes: int = 3) -> Position:
@@ -134,6 +135,7 @@ class Bench:
         self.clock.advance(seconds)
         self.answer()
         self.chores.read_sources()
+        self.chores.mend()
         self.sample()
         for _ in range(passes):
             self.look()
@@ -142,7 +144,7 @@ class Bench:
 
     def breach(self, ticks: int = 6) -> Position:
         """Answers go bad; tick until that is visible. The tick that sees it decides."""
-        self.bad = 0.5
+        self.bad = 1.0
         for _ in range(ticks):
             if self.tick(passes=1).phase is Phase.ROLLING_BACK:
                 return self.position

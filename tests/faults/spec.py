@@ -28,7 +28,7 @@ spec:
     judge: {{maxErrors: 5%, maxAge: {o.max_age}}}
   stages:
   - {{name: shadow, shadow: {{percent: 50, sideEffects: none}}, minDuration: {o.soak}, minSamples: 20}}
-  - {{name: canary, canary: {{weight: {o.weight}}}, minDuration: {o.soak}, minSamples: 20}}
+  - {{name: canary, canary: {{weight: {o.weight}}}, minDuration: {o.canary}, minSamples: 20}}
   - {{name: full, full: {{}}, minDuration: {o.soak}, minSamples: 20}}
   analysis: {{interval: {o.interval}}}
   onBlind: {{after: {o.blind_after}, then: withdraw}}
@@ -55,12 +55,18 @@ class Options:
     mode: str = "enforce"
     interval: str = "5s"
     soak: str = "10s"
+    canary_soak: str = ""
     weight: int = 50
     objective: str = "5%"
     max_age: str = "10m"
     blind_after: str = "60s"
     deadline: str = "5m"
     bundle: str = ""
+
+    @property
+    def canary(self) -> str:
+        """How long the canary stage takes: as the others, unless given."""
+        return self.canary_soak or self.soak
 
     def text(self) -> str:
         """The YAML."""

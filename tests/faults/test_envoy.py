@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.domain.names import VersionName
 from controller.domain.request import Ask
 from controller.domain.state import HeldCause, Phase
 from tests.faults.rig import Bench, Ground
@@ -19,6 +20,12 @@ def read_only(ground: Ground) -> Iterator[Path]:
     yield spare
     if spare.is_dir():
         spare.rmdir()
+
+
+def share(bench: Bench) -> int | None:
+    """What Envoy itself holds for the candidate; None while it does not answer."""
+    seen = bench.route()
+    return seen.table.share(VersionName("v12")) if seen and seen.table else None
 
 
 def lock_folder(spare: Path) -> None:
@@ -63,10 +70,7 @@ def test_nothing_goes_up_while_the_admin_does_not_answer(ground: Ground, canary:
             canary.tick(passes=1)
     finally:
         ground.signal_envoy(signal.SIGCONT)
-    route = canary.route()
-    assert route is not None
-    assert route.table is not None
-    assert route.table.share("v12") <= 50  # type: ignore[arg-type]  # a version's name
+    assert share(canary) == 50
     canary.until(Phase.COMPLETED)
 
 
@@ -87,10 +91,7 @@ def test_nothing_goes_up_with_a_folder_that_cannot_be_written(ground: Ground, ca
     for _ in range(4):
         canary.tick()
     assert canary.position.phase is Phase.PROGRESSING
-    route = canary.route()
-    assert route is not None
-    assert route.table is not None
-    assert route.table.share("v12") == 50  # type: ignore[arg-type]  # a version's name
+    assert share(canary) == 50
     assert "cannot write" in str(canary.house.health.ready().document)
     canary.clock.advance(30)
     canary.look()
@@ -101,36 +102,30 @@ def test_nothing_goes_up_with_a_folder_that_cannot_be_written(ground: Ground, ca
 
 def test_more_for_the_candidate_by_hand_is_taken_back(ground: Ground, canary: Bench) -> None:
     ground.edit_route({"v11": 10, "v12": 90})
-    wait_until(lambda: (seen := canary.route()) and seen.table and seen.table.share("v12") == 90, 5, "the edit")  # type: ignore[arg-type]
+    wait_until(lambda: share(canary) == 90, 5, "the edit")
     canary.tick()
     canary.settle()
-    seen = canary.route()
-    assert seen is not None
-    assert seen.table is not None
-    assert seen.table.share("v12") == 50  # type: ignore[arg-type]  # a version's name
+    assert share(canary) == 50
     assert "drift_corrected" in canary.reasons()
     assert canary.position.phase is Phase.PROGRESSING
 
 
 def test_less_for_the_candidate_by_hand_is_adopted_and_held(ground: Ground, canary: Bench) -> None:
     ground.edit_route({"v11": 90, "v12": 10})
-    wait_until(lambda: (seen := canary.route()) and seen.table and seen.table.share("v12") == 10, 5, "the edit")  # type: ignore[arg-type]
+    wait_until(lambda: share(canary) == 10, 5, "the edit")
     held = canary.tick()
     assert (held.phase, held.held) == (Phase.HELD, HeldCause.EXTERNAL)
     assert "someone else lowered the traffic" in held.message
     for _ in range(5):
         canary.tick()
-    seen = canary.route()
-    assert seen is not None
-    assert seen.table is not None
-    assert seen.table.share("v12") == 10  # type: ignore[arg-type]  # a version's name
+    assert share(canary) == 10
     canary.ask(Ask.RESUME)
     canary.until(Phase.COMPLETED)
 
 
 def test_held_by_hand_is_still_guarded(ground: Ground, canary: Bench) -> None:
     ground.edit_route({"v11": 90, "v12": 10})
-    wait_until(lambda: (seen := canary.route()) and seen.table and seen.table.share("v12") == 10, 5, "the edit")  # type: ignore[arg-type]
+    wait_until(lambda: share(canary) == 10, 5, "the edit")
     canary.tick()
     canary.bad = 0.5
     canary.until(Phase.ROLLED_BACK)

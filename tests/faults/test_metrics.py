@@ -75,7 +75,7 @@ def test_blind_is_held_then_withdrawn_and_comes_back(name: str, ground: Ground, 
     assert (held.phase, held.held) == (Phase.HELD, HeldCause.BLIND), canary.history
     assert told in held.message
     assert canary.exposed()
-    _pass_time(canary, break_it, ground, ticks=13)
+    _pass_time(canary, break_it, ground)
     canary.settle()
     assert canary.position.run is not None
     assert canary.position.run.withdrawn
@@ -90,9 +90,10 @@ def test_blind_is_held_then_withdrawn_and_comes_back(name: str, ground: Ground, 
     assert {"blind", "withdrawn", "sight_back"} <= set(canary.reasons())
 
 
-def _pass_time(bench: Bench, break_it: Break, ground: Ground, ticks: int) -> None:
-    for _ in range(ticks):
-        bench.clock.advance(5)
+def _pass_time(bench: Bench, break_it: Break, ground: Ground) -> None:
+    """A minute and a bit."""
+    for _ in range(4):
+        bench.clock.advance(17)
         break_it(ground)
         bench.sample()
         bench.look()
@@ -181,7 +182,7 @@ def test_a_breach_that_happened_in_the_dark_rolls_back_with_the_first_light(grou
     for _ in range(3):
         assert canary.tick().held is HeldCause.BLIND
     ground.page.heal()
-    assert canary.breach(ticks=2).breach is not None
+    assert canary.breach().breach is not None
     assert "Progressing full 100+0" not in canary.history
 
 

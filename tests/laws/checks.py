@@ -48,6 +48,18 @@ def up_only_when_complete(p: Passed) -> None:
     _complete(p, old)
 
 
+def a_stage_begins_verified(p: Passed) -> None:
+    """2: a stage counts from when the data plane was seen to hold and accept its split."""
+    old, new, mark = p.before.run, p.decision.position.run, p.decision.position.traffic
+    if new is None or new.stage_since != p.seen.now or (old is not None and old.stage_since == p.seen.now):
+        return
+    if old is None or old.stage_since is not None or _observing(p):
+        return
+    assert mark is not None, "a stage began without traffic"
+    assert mark.verified_at is not None, "a stage began before its traffic was verified"
+    assert mark.split == stage_split(new) or new.current.kind is StageKind.SHADOW, "a stage began with another split"
+
+
 def _complete(p: Passed, run: Run) -> None:
     stage, mark, spec = run.current, p.before.traffic, run.spec
     assert p.before.phase is Phase.PROGRESSING, f"advanced in {p.before.phase}"
@@ -269,6 +281,7 @@ def rolled_back_is_home(p: Passed) -> None:
 
 INVARIANTS: tuple[Callable[[Passed], None], ...] = (
     within_the_stage,
+    a_stage_begins_verified,
     up_only_when_complete,
     breach_goes_home,
     correction_only_lowers,

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.domain.measure import BlindCause
+from controller.domain.observation import Readiness
 from controller.domain.request import Ask
 from controller.domain.rollout import OnBreach, Require, StageKind
 from controller.domain.state import HeldCause, Phase
@@ -27,7 +28,13 @@ CAUSES = st.sampled_from((BlindCause.QUERY_FAILED, BlindCause.ABSENT, BlindCause
 @given(journeys())
 def test_a_good_candidate_stands_on_every_stage_in_order_and_is_promoted(journey: Journey) -> None:
     world = journey.world()
-    drive_until(world, lambda w: w.position.phase is Phase.COMPLETED, 200)
+    world.plane.delay = 20.0 if journey.ticks == 1 else 0.0
+    for _ in range(40 * len(journey.rollout.stages)):
+        drive(world)
+        for _ in range(2):
+            world.pass_time(timedelta(seconds=5))
+            one_pass(world)
+    assert world.position.phase is Phase.COMPLETED
     entered = [n.facts["stage"] for n in world.notices if n.reason.value == "stage_entered"]
     assert entered == [stage.name for stage in journey.rollout.stages]
     assert world.plane.table == RouteTable(((CANDIDATE, 100),))
@@ -40,9 +47,8 @@ def test_a_good_candidate_stands_on_every_stage_in_order_and_is_promoted(journey
 def test_a_candidate_that_turns_harmful_ends_at_zero_from_every_stage(journey: Journey) -> None:
     world = journey.at_stage()
     turn(world, HARMFUL)
-    drive_until(world, lambda w: w.position.phase not in (Phase.PROGRESSING,), 100)
+    drive_until(world, home, 100)
     assert world.position.phase is Phase.ROLLED_BACK, world.timeline
-    assert home(world)
     assert world.position.rejected, "a digest that breached may be tried again unasked"
     drive(world, 20)
     assert world.position.phase is Phase.ROLLED_BACK, "it was tried again unasked"
@@ -88,14 +94,16 @@ def test_the_guard_is_on_in_every_phase(journey: Journey, disturb: Callable[[Wor
     drive(world, 2)
     phase = world.position.phase
     turn(world, HARMFUL)
-    drive_until(world, home, 100)
-    assert world.position.phase in (Phase.ROLLED_BACK, Phase.STALLED), f"{phase} -> {world.position.phase}"
+    drive_until(world, lambda w: not w.exposed(CANDIDATE) and not w.position.under_way, 100)
+    assert world.position.rejected, f"{phase} -> {world.position.phase}"
     check(world)
 
 
 @effort(40)
 @given(journeys(), CAUSES, st.sampled_from((None, CANDIDATE)))
-def test_a_blind_run_stands_still_withdraws_and_comes_back(journey: Journey, cause: BlindCause, who: str | None) -> None:
+def test_a_blind_run_stands_still_withdraws_and_comes_back(
+    journey: Journey, cause: BlindCause, who: str | None
+) -> None:
     world = journey.at_stage()
     world.truth.dark[None, who] = cause
     drive(world, 1)
@@ -176,12 +184,14 @@ def test_whatever_a_hand_writes_the_candidate_ends_within_its_stage(journey: Jou
 
 @effort(40)
 @given(journeys(), tables(), st.sampled_from((_broken, _deleted)))
-def test_a_hold_survives_a_broken_spec(journey: Journey, table: RouteTable | None, harm: Callable[[World], None]) -> None:
+def test_a_hold_survives_a_broken_spec(
+    journey: Journey, table: RouteTable | None, harm: Callable[[World], None]
+) -> None:
     world = journey.at_stage()
     good, before = world.spec, world.plane.table
     assert before is not None
     harm(world)
-    drive(world, 1)
+    drive(world, journey.ticks)
     world.plane.by_hand(table, world.true_now)
     drive(world, 2)
     world.spec = good
@@ -196,7 +206,8 @@ def test_a_hold_survives_a_broken_spec(journey: Journey, table: RouteTable | Non
 def test_a_pause_survives_a_broken_spec(journey: Journey, loading: bool) -> None:
     world = journey.world() if loading else journey.at_stage()
     if loading:
-        one_pass(world)
+        world.loading[CANDIDATE] = Readiness.LOADING
+        drive(world, 1)
     world.ask(Ask.PAUSE)
     one_pass(world)
     assert world.position.phase is Phase.PAUSED
@@ -246,12 +257,17 @@ def test_a_quiet_world_settles(journey: Journey, disturb: Callable[[World], None
 
 
 @effort(40)
-@given(journeys(), st.sampled_from((-26.0, -1.0, -0.01, 0.01)))
+@given(journeys(), st.sampled_from((-26.0, -1.0, -0.01)))
 def test_a_clock_set_back_costs_no_more_than_the_wait_itself(journey: Journey, hours: float) -> None:
     world = journey.at_stage()
+    world.plane.linger = 3.0
+    world.ask(Ask.ABORT)
+    one_pass(world)
+    world.pass_time(timedelta(seconds=1))
+    one_pass(world)
     world.jump(timedelta(hours=hours))
-    turn(world, HARMFUL)
-    drive_until(world, home, 100)
+    drive_until(world, lambda w: w.position.phase is Phase.ROLLED_BACK, 10)
+    assert home(world)
     check(world)
 
 
@@ -456,4 +472,19 @@ def test_a_breach_while_leaving_is_remembered() -> None:
     drive(world, 10)
     assert world.position.phase is Phase.IDLE
     assert not world.exposed(CANDIDATE)
+    check(world)
+
+
+@effort(20)
+@given(journeys())
+def test_a_breach_stays_visible_when_sight_is_lost(journey: Journey) -> None:
+    """Bad answers were counted, then the metrics went away: what is known is acted on all the same."""
+    world = journey.at_stage()
+    known = world.memory.evidence
+    assert known is not None
+    worst = tuple(replace(slo, streams=tuple(replace(s, log_s=(9.0,) * 6) for s in slo.streams)) for slo in known.slos)
+    world.memory.evidence = replace(known, slos=worst)
+    world.truth.dark[None, None] = BlindCause.QUERY_FAILED
+    drive_until(world, home, 5)
+    assert world.position.rejected
     check(world)

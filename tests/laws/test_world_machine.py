@@ -109,7 +109,9 @@ class WorldMachine(RuleBasedStateMachine):
         known = self.world.spec.spec
         self.world.spec = spec_seen(known, deleted=kind == "deleted", problems=BROKEN if kind == "broken" else ())
 
-    @rule(edit=st.sampled_from(("revert", "third", "back", "tighten", "loosen", "soak", "suspend", "stages", "observe")))
+    @rule(
+        edit=st.sampled_from(("revert", "third", "back", "tighten", "loosen", "soak", "suspend", "stages", "observe"))
+    )
     def spec_is_edited(self, edit: str) -> None:
         self.world.commit(edited(self.world.spec.spec or self.rollout, edit, self.rollout))
 
@@ -161,7 +163,9 @@ def edited(known: ModelRollout, edit: str, first: ModelRollout) -> ModelRollout:
         "revert": {"version": STABLE},
         "third": {"version": "v13"},
         "back": {"version": CANDIDATE, "suspend": False, "mode": Mode.ENFORCE},
-        "tighten": {"slos": (replace(slo, max_bad=slo.max_bad * 0.9, definition=slo.definition + "t"), *known.slos[1:])},
+        "tighten": {
+            "slos": (replace(slo, max_bad=slo.max_bad * 0.9, definition=slo.definition + "t"), *known.slos[1:])
+        },
         "loosen": {"slos": (replace(slo, max_bad=slo.max_bad * 1.1, definition=slo.definition + "l"), *known.slos[1:])},
         "soak": {"stages": tuple(replace(s, min_duration=timedelta(seconds=45)) for s in known.stages)},
         "suspend": {"suspend": not known.suspend},

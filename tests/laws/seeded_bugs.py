@@ -1,0 +1,382 @@
+"""Bugs we know how to make. Each is one edit of one function; a law that does not see it is not worth its time."""
+
+import inspect
+import textwrap
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FunctionType
+from typing import Any
+
+from controller.analysis import accumulate, elin, judge, ledger
+from controller.analysis import sight as seeing
+from controller.analysis import streams as shares
+from controller.decision import advance, asked, clock, edits, guard, sight, tick, traffic
+from tests.analysis import test_engine_laws as engine
+from tests.laws import test_journey_laws as laws
+
+Law = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Bug:
+    """`old` becomes `new` in the source of `where`; `law` is what must then fail."""
+
+    name: str
+    where: Any
+    old: str
+    new: str
+    law: Callable[..., None]
+
+    @contextmanager
+    def seeded(self) -> Iterator[None]:
+        """The function with the bug, wherever it is referred to, until the block ends."""
+        whole: FunctionType = self.where
+        good = whole.__code__
+        whole.__code__ = self._bad()
+        try:
+            yield
+        finally:
+            whole.__code__ = good
+
+    def _bad(self) -> Any:
+        source = textwrap.dedent(inspect.getsource(self.where))
+        assert source.count(self.old) == 1, f"{self.name}: `{self.old}` is not (once) in {self.where.__qualname__}"
+        space = dict(self.where.__globals__)
+        exec(compile(source.replace(self.old, self.new), f"<bug: {self.name}>", "exec"), space)
+        found = space[self.where.__name__]
+        return found.__code__
+
+
+BUGS: tuple[Bug, ...] = (
+    Bug(
+        "a breach is not acted on",
+        guard.guard,
+        "if worst is not None and turn.position.phase is not Phase.ROLLING_BACK",
+        "if False",
+        laws.test_a_candidate_that_turns_harmful_ends_at_zero_from_every_stage,
+    ),
+    Bug(
+        "the guard sleeps in a pause",
+        guard.guard,
+        "is not Phase.ROLLING_BACK",
+        "not in (Phase.ROLLING_BACK, Phase.PAUSED)",
+        laws.test_the_guard_is_on_in_every_phase,
+    ),
+    Bug(
+        "the guard sleeps in a stall",
+        guard.guard,
+        "is not Phase.ROLLING_BACK",
+        "not in (Phase.ROLLING_BACK, Phase.STALLED)",
+        laws.test_the_guard_is_on_in_every_phase,
+    ),
+    Bug(
+        "the guard sleeps in a hold",
+        guard.guard,
+        "is not Phase.ROLLING_BACK",
+        "not in (Phase.ROLLING_BACK, Phase.HELD)",
+        laws.test_the_guard_is_on_in_every_phase,
+    ),
+    Bug(
+        "the hold ledger rolls back",
+        guard.guard,
+        "turn.judgement.breach(OnBreach.ROLLBACK)",
+        "(turn.judgement.breach(OnBreach.ROLLBACK) or turn.judgement.breach(OnBreach.HOLD))",
+        laws.test_a_hold_class_breach_holds_and_never_rolls_back,
+    ),
+    Bug(
+        "a rollback keeps the candidate's split",
+        guard.roll_back,
+        "return turn.route_to(Split(turn.run.stable)).tell(Reason.ROLLBACK_STARTED",
+        "return turn.tell(Reason.ROLLBACK_STARTED",
+        laws.test_a_candidate_that_turns_harmful_ends_at_zero_from_every_stage,
+    ),
+    Bug(
+        "a rollback forgets the mirror",
+        guard.roll_back,
+        "return turn.route_to(Split(turn.run.stable)).tell(Reason.ROLLBACK_STARTED",
+        "return turn.route_to(replace(turn.position.split(), weight=0, cohort=())).tell(Reason.ROLLBACK_STARTED",
+        laws.test_a_candidate_that_turns_harmful_ends_at_zero_from_every_stage,
+    ),
+    Bug(
+        "the rollback is over unverified",
+        guard.finish_rollback,
+        "or mark.verified_at is None",
+        "",
+        laws.test_a_rollback_ends_at_zero_and_not_before,
+    ),
+    Bug(
+        "what breached is tried again",
+        guard._rejected,
+        "return (*rejected, digest) if breached and digest not in rejected else rejected",
+        "return rejected",
+        laws.test_a_candidate_that_turns_harmful_ends_at_zero_from_every_stage,
+    ),
+    Bug(
+        "a breach on the way out is forgotten",
+        guard._rejected,
+        "or turn.judgement.breach(OnBreach.ROLLBACK) is not None",
+        "",
+        laws.test_a_breach_while_leaving_is_remembered,
+    ),
+    Bug(
+        "minDuration is ignored",
+        advance.whats_missing,
+        "if left > timedelta():",
+        "if False:",
+        laws.test_a_good_candidate_stands_on_every_stage_in_order_and_is_promoted,
+    ),
+    Bug(
+        "minSamples is ignored",
+        advance._stream_missing,
+        "and s.stage_total < needed",
+        "and False",
+        laws.test_without_judged_answers_nothing_is_promoted,
+    ),
+    Bug(
+        "no data advances",
+        advance._stream_missing,
+        "needed = max(1, stage.min_samples)",
+        "needed = stage.min_samples",
+        laws.test_without_judged_answers_nothing_is_promoted,
+    ),
+    Bug("proof is not asked for", advance._stream_missing, "and not s.proven", "and False", laws.test_proof_is_proof),
+    Bug(
+        "blind counts as pass",
+        judge.blind_now,
+        "if slo.blind is not None",
+        "if False",
+        laws.test_a_blind_run_stands_still_withdraws_and_comes_back,
+    ),
+    Bug(
+        "promoted one stage early",
+        advance.complete,
+        "turn.run.stage + 1 <",
+        "turn.run.stage + 2 <",
+        laws.test_a_good_candidate_stands_on_every_stage_in_order_and_is_promoted,
+    ),
+    Bug(
+        "a stage is skipped",
+        advance.complete,
+        "enter_stage(turn, turn.run.stage + 1)",
+        "enter_stage(turn, min(turn.run.stage + 2, len(turn.run.spec.stages) - 1))",
+        laws.test_a_good_candidate_stands_on_every_stage_in_order_and_is_promoted,
+    ),
+    Bug(
+        "an unverified stage counts",
+        advance.advance,
+        "if mark is None or mark.verified_at is None:",
+        "if mark is None:",
+        laws.test_a_good_candidate_stands_on_every_stage_in_order_and_is_promoted,
+    ),
+    Bug(
+        "a stage ends between two measurements",
+        advance.advance,
+        "if not turn.seen.measured:",
+        "if False:",
+        laws.test_a_good_candidate_stands_on_every_stage_in_order_and_is_promoted,
+    ),
+    Bug(
+        "one person approves twice",
+        asked._approve,
+        "if request.actor in turn.run.approved_by:",
+        "if False:",
+        laws.test_people_stop_and_start_it,
+    ),
+    Bug(
+        "abort is not heard in a hold",
+        asked._abort,
+        "if turn.position.phase not in RUNNING",
+        "if turn.position.phase not in RUNNING or turn.position.phase is Phase.HELD",
+        laws.test_an_abort_is_heard_in_every_hold,
+    ),
+    Bug(
+        "abort of a finished run",
+        asked._abort,
+        "or not turn.position.under_way",
+        "",
+        laws.test_a_finished_run_cannot_be_aborted,
+    ),
+    Bug(
+        "resume forgets the breach",
+        asked._resume_breach,
+        "evidence = streams.restart(turn.evidence, spec, names) if turn.evidence else None",
+        "evidence = streams.fresh(spec, turn.run.digest)",
+        laws.test_a_hold_class_breach_holds_and_never_rolls_back,
+    ),
+    Bug(
+        "drift correction raises",
+        traffic.to_write,
+        "if not raises(mark.split, route.table):",
+        "if True:",
+        laws.test_a_hold_survives_a_broken_spec,
+    ),
+    Bug(
+        "a lowered split is not adopted",
+        traffic._adopt_lower,
+        "lower = lower if lower.exposes() else Split(run.stable)",
+        "return turn",
+        laws.test_whatever_a_hand_writes_the_candidate_ends_within_its_stage,
+    ),
+    Bug(
+        "more here and less there is left alone",
+        traffic.correct_drift,
+        "if raises(mark.split, route.table):",
+        "if False:",
+        laws.test_whatever_a_hand_writes_the_candidate_ends_within_its_stage,
+    ),
+    Bug(
+        "zero without a quiet second",
+        traffic._proved,
+        "turn.now - mark.quiet_since >= QUIET",
+        "True",
+        laws.test_a_rollback_ends_at_zero_and_not_before,
+    ),
+    Bug(
+        "a wrong share is not seen",
+        traffic.share_rejected,
+        "> LOG_REJECT",
+        "> 1e9",
+        laws.test_a_share_that_is_not_what_was_set_is_stopped,
+    ),
+    Bug(
+        "a wrong share is told again and again",
+        traffic.check_share,
+        "if not mark.overdue:",
+        "if True:",
+        laws.test_a_share_that_is_not_what_was_set_is_stopped,
+    ),
+    Bug(
+        "blind is never withdrawn",
+        sight._too_long,
+        "if blind_for < policy.after or",
+        "if True or",
+        laws.test_a_blind_run_stands_still_withdraws_and_comes_back,
+    ),
+    Bug(
+        "shadow is withdrawn too",
+        sight._too_long,
+        "turn.run.current.kind is StageKind.SHADOW",
+        "False",
+        laws.test_a_blind_run_stands_still_withdraws_and_comes_back,
+    ),
+    Bug(
+        "back while the candidate cannot be seen",
+        seeing._hopeless,
+        "if not scope.withdrawn:",
+        "if True:",
+        laws.test_a_blind_run_stands_still_withdraws_and_comes_back,
+    ),
+    Bug(
+        "silence is not blind",
+        seeing._silence,
+        "if age is None or age <= slo.judge.max_age:",
+        "if True:",
+        laws.test_after_a_clock_jump_blind_is_still_blind,
+    ),
+    Bug(
+        "a clock set back blinds the guard",
+        clock._clamped,
+        "return replace(value, **cast(dict[str, Any], late)) if late else value",
+        "return value",
+        laws.test_a_clock_set_back_costs_no_more_than_the_wait_itself,
+    ),
+    Bug(
+        "lost evidence is new evidence",
+        tick._evidence,
+        "streams.lost(run.spec, run.digest)",
+        "streams.fresh(run.spec, run.digest)",
+        laws.test_lost_evidence_never_advances_and_costs_half,
+    ),
+    Bug(
+        "a used-up mirror is blind",
+        tick.scope,
+        "withdrawn=run.withdrawn or unused",
+        "withdrawn=run.withdrawn",
+        laws.test_a_used_up_mirror_is_not_blind,
+    ),
+    Bug(
+        "a broken spec ends a hold",
+        edits._unstall,
+        "back = Phase.HELD if turn.position.held is not None else back",
+        "",
+        laws.test_a_hold_survives_a_broken_spec,
+    ),
+    Bug(
+        "a broken spec ends a pause",
+        edits._stall,
+        "resume_phase=turn.position.phase",
+        "resume_phase=turn.position.resume_phase or turn.position.phase",
+        laws.test_a_pause_survives_a_broken_spec,
+    ),
+    Bug(
+        "evidence is reset at each stage",
+        shares._stageless,
+        "replace(stream, stage=blank)",
+        "StreamEvidence(stream.scenario, stream.weight, stream.p0, stream.budget)",
+        laws.test_evidence_gathers_over_many_short_stages,
+    ),
+    Bug(
+        "a restart has the whole budget",
+        shares.restart,
+        "budget_left(known) / 2",
+        "1.0",
+        engine.test_every_restart_halves_the_budget,
+    ),
+    Bug(
+        "new scenarios re-normalise",
+        shares.discover,
+        "if all(stream.ticks == 0 for stream in known.streams):",
+        "if True:",
+        engine.test_new_scenarios_are_paid_from_the_reserve,
+    ),
+    Bug(
+        "a new SLO gets weight that nobody gave",
+        shares._within,
+        "if whole <= most or whole <= 0:",
+        "if True:",
+        engine.test_weights_never_exceed_one_however_often_the_spec_is_edited,
+    ),
+    Bug(
+        "k > n is clipped",
+        accumulate._bet,
+        '"surplus": due - bad',
+        '"surplus": 0.0',
+        engine.test_a_verdict_counted_before_its_total_is_late_not_lost,
+    ),
+    Bug(
+        "the stake is chosen after reading k",
+        elin.advance,
+        "stake = _stake(purse, horizon, ticks)",
+        "stake = purse.reserve if bad > total * p0 else 0.0",
+        lambda: engine.test_fair_by_exact_enumeration(0.05, 1.0, 3),
+    ),
+    Bug(
+        "observe writes the route",
+        traffic.to_write,
+        "if mark is None or turn.observing:",
+        "if mark is None:",
+        laws.test_observe_tells_the_same_and_writes_nothing,
+    ),
+    Bug(
+        "a paused run skips its loading",
+        asked._resume_paused,
+        "if loading(turn.position):",
+        "if False:",
+        laws.test_a_pause_survives_a_broken_spec,
+    ),
+    Bug(
+        "any evidence is a breach",
+        ledger.read,
+        "limit = math.log(1 / budget)",
+        "limit = 0.0",
+        laws.test_a_good_candidate_stands_on_every_stage_in_order_and_is_promoted,
+    ),
+    Bug(
+        "the surest verdict is blind to a breach",
+        judge._ledger,
+        "if not entries:",
+        "if any(known.blind for _, known in pairs) or not entries:",
+        laws.test_a_breach_stays_visible_when_sight_is_lost,
+    ),
+)
