@@ -1,14 +1,16 @@
-"""Our engine over many runs at once: the production formulas on arrays. A test holds it to them, run by run, to 1e-9."""
+"""Our engine over many runs at once: the production formulas on arrays. A test holds it to them, run by run."""
 
 import math
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 
 from benchmarks.decisions.traces import Floats, Trace
 from controller.analysis import elin, proof, relative
 from controller.analysis.interval import DOWN, UP
 
+Bools = npt.NDArray[np.bool_]
 BETS = np.array(elin.BETS)[:, None]
 MOST = 1e280
 """Money above it has long decided; it is kept finite."""
@@ -16,7 +18,7 @@ TEN = math.exp(elin.CAP)
 
 
 class Lin:
-    """E-LIN-R; with `start=1` without restarts; with `bernoulli` the likelihood ratio of independent answers instead."""
+    """E-LIN-R; `start=1` is without restarts; `bernoulli` takes the likelihood ratio of independent answers instead."""
 
     def __init__(self, runs: int, p0: float, horizon: int, start: float = elin.START, bernoulli: bool = False) -> None:
         self.money, self.reserve, self.ticks = np.zeros((len(elin.BETS), runs)), 1.0, 0
@@ -74,7 +76,7 @@ class Rel:
         self._close((self.open[1] > 0) & (self.open[3] > 0), m, told=True)
         return np.asarray(self.money.mean(0) + self.reserve)
 
-    def _close(self, now: np.ndarray, m: int, told: bool) -> None:  # type: ignore[type-arg]
+    def _close(self, now: Bools, m: int, told: bool) -> None:
         kc, nc, kb, nb, ticks = self.open
         left = np.clip(ticks, 0, self.horizon - self.ticks)
         stake = (1 - elin.START) / self.horizon * left + np.where(self.ticks == 0, elin.START, 0.0)
@@ -131,7 +133,8 @@ def misses(trace: Trace, p: float, alpha: float) -> tuple[Floats, Floats]:
     """For each run 1 where the interval's lower (upper) end ever went beyond the true rate `p`."""
     k, n = trace.bad.cumsum(0), trace.total.cumsum(0)
     limit = math.log(1 / alpha)
-    return tuple((_mixture(ratios, k, n, p) >= limit).any(0).astype(np.float64) for ratios in (UP, DOWN))  # type: ignore[return-value]
+    low, high = ((_mixture(ratios, k, n, p) >= limit).any(0) for ratios in (UP, DOWN))
+    return low * np.ones(1), high * np.ones(1)
 
 
 def _mixture(ratios: tuple[float, ...], k: Floats, n: Floats, p: float) -> Floats:

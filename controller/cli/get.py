@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
-ROOMY, UNCUT = 120, 1000
+UNCUT, LEAST, GAP = 1000, 16, 2
+TITLES, NARROW = ("NAME", "PHASE", "VERSIONS", "STAGE", "TRAFFIC", "VERDICTS", "SINCE", "WAITS FOR"), 5
 
 
 def register(app: typer.Typer) -> None:
@@ -52,7 +53,7 @@ def show_all(answer: dict[str, Any]) -> None:
     screen = console(pipe_width=UNCUT)
     rollouts: Sequence[View] = answer["rollouts"]
     if rollouts:
-        screen.print(_table(rollouts, roomy=screen.width >= ROOMY))
+        screen.print(_table(rollouts, screen.width))
     else:
         screen.print("no rollouts yet: put a file into a folder of the daemon; `tidegate lint FILE` checks it")
     for source in answer["sources"]:
@@ -62,19 +63,22 @@ def show_all(answer: dict[str, Any]) -> None:
             screen.print(problem, style="red", soft_wrap=True)
 
 
-def _table(rollouts: Sequence[View], roomy: bool) -> "Table":
+def _table(rollouts: Sequence[View], width: int) -> "Table":
     from rich.table import Table
 
     from controller.runtime.clock import SystemClock
 
-    table = Table(box=None, pad_edge=False, header_style="bold dim", padding=(0, 2, 0, 0))
-    for title in ("NAME", "PHASE", "VERSIONS", "STAGE", "TRAFFIC", *(("VERDICTS", "SINCE") if roomy else ())):
-        table.add_column(title, no_wrap=title != "NAME", overflow="fold")
-    if roomy:
-        table.add_column("WAITS FOR", no_wrap=True, overflow="ellipsis")
     now = SystemClock().now()
-    for view in rollouts:
-        table.add_row(*_row(view, now)[: len(table.columns)])
+    rows = [_row(view, now) for view in rollouts]
+    needed = [max(len(title), *(len(row[at]) for row in rows)) + GAP for at, title in enumerate(TITLES)]
+    # The last column, which is a sentence, gives way first; without room for it only the first ones are shown.
+    left = width - sum(needed[:-1])
+    shown = len(TITLES) if left >= LEAST else NARROW
+    table = Table(box=None, pad_edge=False, header_style="bold dim", padding=(0, GAP, 0, 0))
+    for title in TITLES[:shown]:
+        table.add_column(title, no_wrap=True, overflow="ellipsis", max_width=left if title == TITLES[-1] else None)
+    for row in rows:
+        table.add_row(*row[:shown])
     return table
 
 

@@ -14,7 +14,7 @@ def register(app: typer.Typer) -> None:
     """Add `watch`."""
     told = examples(
         "tidegate watch support-bot",
-        "tidegate watch support-bot --until-done && deploy-next      (0 promoted, 1 rolled back)",
+        "tidegate watch support-bot --until-done && deploy-next",
         "tidegate watch support-bot --output json | jq .phase",
     )
     app.command(epilog=told)(watch)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from controller.analysis.judge import verdicts
 from controller.domain.decision import Notice
 from controller.domain.evidence import Evidence
 from controller.domain.names import Digest, RolloutKey
@@ -26,7 +27,7 @@ class Held:
     `unsaved`: decisions wait in the spool, or only here, until the store is mended; `behind`: the next pass writes,
     whatever it decides; `owed`: notices that could be written nowhere. `trouble` is what keeps it from going on.
     `looked_at`: wall and steady time of the last pass; `heard_at`: steady time of the newest metric snapshot.
-    `searched`: the digest whose evidence was last looked for in the store.
+    `searched`: the digest whose evidence was last looked for in the store, and `seq` at that time.
     """
 
     key: RolloutKey
@@ -46,7 +47,7 @@ class Held:
     looked_at: tuple[datetime, float] | None = None
     heard: object = None
     heard_at: float | None = None
-    searched: Digest | None = None
+    searched: tuple[Digest, int] | None = None
     inbox: list[OperatorRequest] = field(default_factory=list)
     answers: dict[str, tuple[Notice, ...]] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -72,7 +73,7 @@ class Book:
 
     def __init__(self, stored: Iterable[Stored] = ()) -> None:
         self._lock = threading.Lock()
-        self._all = {one.key: Held(one.key, one.position, one.seq, one.evidence) for one in stored}
+        self._all = {one.key: _remembered(one) for one in stored}
 
     def get(self, key: RolloutKey) -> Held | None:
         """What is held of `key`, or None."""
@@ -121,6 +122,14 @@ class Book:
                 held.conflict = told
                 changed.append(held.key)
         return changed
+
+
+def _remembered(stored: Stored) -> Held:
+    """With the verdicts of its last tick, so that people see them before the next one."""
+    position, evidence = stored.position, stored.evidence
+    told = position.run is not None and evidence is not None and evidence.digest == position.run.digest
+    judgement = verdicts(evidence, position.run.spec) if told and evidence and position.run else Judgement()
+    return Held(stored.key, position, stored.seq, evidence, judgement=judgement)
 
 
 def _seniority(held: Held) -> tuple[bool, bool, RolloutKey]:

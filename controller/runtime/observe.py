@@ -74,14 +74,14 @@ def _evidence(held: Held, house: House) -> Evidence | None:
     target = spec.find(spec.version) if spec else None
     if target is None or (held.evidence is not None and held.evidence.digest == target.digest):
         return held.evidence
-    if held.position.under_way or held.searched == target.digest:
+    if held.position.under_way or held.searched == (target.digest, held.seq):
         return held.evidence
     try:
         found = house.store.evidence(held.key, target.digest)
     except StoreUnavailableError as error:
         house.health.trouble("store", str(error))
         return held.evidence
-    held.searched = target.digest
+    held.searched = (target.digest, held.seq)
     return found or held.evidence
 
 

@@ -27,6 +27,15 @@ def test_get_is_a_table(daemon: FakeDaemon) -> None:
     assert "Idle" in second
 
 
+def test_a_wide_table_says_what_each_waits_for(daemon: FakeDaemon) -> None:
+    daemon.rollouts = [views.progressing(), views.rolled_back()]
+    narrow, wide = (tidegate("get", "--state-dir", daemon.state_dir, env={"COLUMNS": n}).out for n in ("80", "200"))
+    assert max(map(len, narrow.splitlines())) <= 80
+    assert "WAITS FOR" not in narrow
+    assert "1 inconclusive, 3 pass" in wide
+    assert "47 min of minDuration; harm: " in wide
+
+
 def test_get_one_is_the_tree(daemon: FakeDaemon) -> None:
     ran = quick("get", "support-bot", "--state-dir", daemon.state_dir)
     assert "▶ canary-25" in ran.out

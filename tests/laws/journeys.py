@@ -11,7 +11,8 @@ from controller.domain.rollout import BlindAction, BlindPolicy, ModelRollout, On
 from controller.domain.state import Phase
 from controller.domain.traffic import RouteTable
 from controller.testing.builders import CANDIDATE, STABLE, a_rollout, a_slo, a_stage, a_threshold
-from controller.testing.world import World, a_world, drive, drive_until
+from controller.testing.drive import drive, drive_until
+from controller.testing.world import World, a_world
 
 SEEDS = st.integers(0, 2**32 - 1)
 GOOD, HARMFUL = 0.005, 0.6

@@ -15,7 +15,8 @@ from controller.domain.rollout import Mode, ModelRollout
 from controller.domain.state import Phase
 from controller.domain.traffic import RouteTable
 from controller.testing.builders import CANDIDATE, STABLE, hashed, spec_seen
-from controller.testing.world import Step, World, a_world, drive, drive_until, one_pass
+from controller.testing.drive import drive, drive_until, one_pass
+from controller.testing.world import Step, World, a_world
 from tests.laws.checks import check
 from tests.laws.effort import effort
 from tests.laws.journeys import GOOD, HARMFUL, Journey, journeys, tables, turn

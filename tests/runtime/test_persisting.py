@@ -1,0 +1,124 @@
+"""Decisions and the database: order, precedence, what waits and what does not."""
+
+from dataclasses import replace
+
+from controller.domain.state import Phase
+from controller.domain.traffic import Split
+from controller.runtime.persisting import mend
+from controller.runtime.reconcile import reconcile
+from controller.testing.stores import Fault, MemoryStore
+from tests.runtime.rig import KEY, Rig, a_rig
+
+
+def reasons(rig: Rig) -> list[str]:
+    return [entry.reason for entry in rig.store.shelf.journal]
+
+
+def rolled_back(rig: Rig) -> None:
+    for _ in range(6):
+        rig.tick(bad=100)
+        if rig.held.position.phase is Phase.ROLLED_BACK:
+            return
+    raise AssertionError(rig.held.position.message)
+
+
+def test_decisions_without_a_store_are_told_at_once_and_written_in_order_later(canary: Rig) -> None:
+    canary.store.fault = Fault.UNAVAILABLE
+    rolled_back(canary)
+    assert canary.router.applied[-1] == Split(canary.held.position.stable)  # type: ignore[arg-type]
+    canary.store.fault = None
+    assert mend(canary.house)
+    assert not canary.held.unsaved
+    reconcile(KEY, canary.house)
+    told = [reason for reason in reasons(canary) if reason in ("breached", "rollback_started", "rollback_verified")]
+    assert told == ["breached", "rollback_started", "rollback_verified"]
+    assert canary.store.shelf.stored[KEY].position == canary.held.position
+
+
+def test_what_could_be_written_nowhere_is_owed_to_the_journal(canary: Rig) -> None:
+    canary.store.fault = Fault.UNAVAILABLE
+    spool = canary.house.spool._folder
+    spool.mkdir(exist_ok=True)
+    (spool / "decisions").mkdir()
+    rolled_back(canary)
+    assert canary.held.owed
+    canary.store.fault = None
+    (spool / "decisions").rmdir()
+    assert mend(canary.house)
+    reconcile(KEY, canary.house)
+    assert {"breached", "rollback_started", "rollback_verified"} <= set(reasons(canary))
+    assert not canary.held.owed
+
+
+def test_a_lost_answer_is_not_a_lost_decision(canary: Rig) -> None:
+    """The commit happened, the answer did not arrive: nothing is done twice, nothing is undone."""
+    canary.store.fault = Fault.LOST_ANSWER
+    canary.tick(bad=100)
+    canary.tick(bad=100)
+    canary.store.fault = None
+    mend(canary.house)
+    rolled_back(canary)
+    assert reasons(canary).count("promoted") == 0
+    assert canary.router.send(20) == ("v11",) * 20
+
+
+def test_a_raise_is_not_carried_out_when_somebody_else_wrote_first(canary: Rig) -> None:
+    """A breach that is visible in the refused decision is found again, at once, under what is stored now."""
+    stored = canary.store.shelf.stored[KEY]
+    canary.store.shelf.stored[KEY] = replace(stored, seq=stored.seq + 1)
+    applied = len(canary.router.applied)
+    canary.tick(bad=100)
+    canary.tick(bad=100)
+    assert all(not split.exposes() for split in canary.router.applied[applied:])
+    rolled_back(canary)
+
+
+def test_a_stale_writer_takes_over_what_is_stored(canary: Rig) -> None:
+    """Another daemon rolled back meanwhile: this one follows, and never goes up again."""
+    other = a_rig(canary.house.spool._folder.parent / "other", MemoryStore(("memory",), canary.store.shelf))
+    other.routers[KEY] = canary.router
+    other.clock.advance(canary.clock.now() - other.clock.now())
+    other.source.specs = canary.source.specs
+    other.house.book.take(other.source.specs, other.clock.now())
+    other.counters.counts = canary.counters.counts
+    rolled_back(other)
+    other.house.persister.close()
+    canary.clock.advance(other.clock.now() - canary.clock.now())
+    canary.tick()
+    canary.tick()
+    assert canary.held.position.phase is Phase.ROLLED_BACK
+    assert canary.router.send(20) == ("v11",) * 20
+    assert reasons(canary).count("rollback_started") == 1
+
+
+def test_the_lower_one_wins_when_memory_and_store_disagree(canary: Rig) -> None:
+    stored = canary.store.shelf.stored[KEY]
+    canary.held.unsaved = True
+    home = replace(stored.position, traffic=replace(stored.position.traffic, split=Split("v11")))  # type: ignore[type-var,arg-type]
+    canary.store.shelf.stored[KEY] = replace(stored, position=home, seq=stored.seq + 3)
+    assert mend(canary.house)
+    assert canary.held.position == home
+    assert canary.held.seq == stored.seq + 3
+
+
+def test_mend_has_nothing_to_do_when_nothing_is_behind(rig: Rig) -> None:
+    rig.store.fault = Fault.UNAVAILABLE
+    assert not mend(rig.house)
+
+
+def test_requests_are_not_answered_by_a_decision_that_was_not_carried_out(canary: Rig) -> None:
+    canary.store.fault = Fault.READ_ONLY
+    stage = canary.held.position.run
+    for _ in range(8):
+        canary.tick()
+    assert stage is not None
+    assert canary.held.position.run is not None
+    assert canary.held.position.run.stage == stage.stage
+    assert "nothing advances" in canary.held.trouble
+    canary.store.fault = None
+    mend(canary.house)
+    for _ in range(12):
+        canary.tick()
+    assert canary.held.position.phase is Phase.COMPLETED
+    assert canary.held.trouble == ""
+    assert reasons(canary).count("stage_completed") == 3
