@@ -13,7 +13,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from controller.cli.line import rollout_line
+from controller.cli.line import rollout_line, signature
 from controller.cli.output import OutputFormat
 from controller.cli.tree import rollout_tree
 from controller.demo.run import Show
@@ -25,7 +25,8 @@ class PipeShow:
     """No colour, no control codes: what happens, one line each, on `stream`."""
 
     def __init__(self, console: Console) -> None:
-        self._console, self._start, self._last = console, time.monotonic(), ""
+        self._console, self._start = console, time.monotonic()
+        self._last: tuple[object, ...] = ()
 
     def _say(self, text: str) -> None:
         self._console.print(f"{time.monotonic() - self._start:6.1f} s  {text}", soft_wrap=True, markup=False)
@@ -35,11 +36,11 @@ class PipeShow:
         self._say(text)
 
     def view(self, view: Mapping[str, object]) -> None:
-        """A line when it differs from the last one."""
-        line = rollout_line(dict(view))
-        if line != self._last:
-            self._last = line
-            self._say(line)
+        """A line when something newsworthy changed."""
+        now = signature(dict(view))
+        if now != self._last:
+            self._last = now
+            self._say(rollout_line(dict(view)))
 
     def alert(self, payload: Mapping[str, object]) -> None:
         """The alert's words."""

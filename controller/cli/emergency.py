@@ -18,7 +18,6 @@ from controller.traffic.envoy_names import ROUTES_FILE, Role, cluster_name, emer
 from controller.traffic.envoy_record import Record
 
 QUIET_SECONDS, PATIENCE_SECONDS, STEP_SECONDS = 1.0, 8.0, 0.05
-JOURNAL = "breakglass.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,18 +178,21 @@ def by_hand(place: Place, stable: VersionName | None) -> list[str]:
     ]
 
 
-def record(place: Place, ending: Ending, reason: str, clock: Clock) -> str | None:
-    """Note who, when and why beside Envoy's files. Returns why that failed, or None."""
+def record(place: Place, ending: Ending | None, reason: str, clock: Clock) -> str | None:
+    """Note who, when and why beside Envoy's files, before (`ending` None) and after. Returns why that failed, or None.
+
+    The note before is what a running daemon finds when it meets the lowered traffic.
+    """
     entry = {
         "at": clock.now().isoformat(),
         "rollout": str(place.key),
-        "stable": ending.stable,
         "actor": actor(),
         "reason": reason,
-        "verified": ending.trouble is None,
-        "trouble": ending.trouble,
+        "stable": ending.stable if ending else None,
+        "verified": ending.trouble is None if ending else None,
+        "trouble": ending.trouble if ending else None,
     }
-    file = Path(place.config_dir) / JOURNAL
+    file = Path(place.config_dir) / breakglass.JOURNAL
     try:
         handle = os.open(file, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o644)
         with os.fdopen(handle, "a", encoding="utf-8") as stream:

@@ -45,6 +45,7 @@ def route(
 
     place, clock = emergency.the_place(name, config_dir, rollouts or [], state_dir), SystemClock()
     with working(f"sending everything of {place.key} to stable ..."):
+        emergency.record(place, None, reason, clock)
         ending = emergency.to_stable(place, clock)
         unrecorded = emergency.record(place, ending, reason, clock)
     if output is OutputFormat.JSON:

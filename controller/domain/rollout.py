@@ -62,12 +62,25 @@ class Selector:
 
 
 @dataclass(frozen=True, slots=True)
+class SamplingWeights:
+    """Stratified judging: an answer whose `label` has one of `values` stands for that many. Others stand for 1."""
+
+    label: str
+    values: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RatioIndicator:
-    """Bad of total, both counters."""
+    """Bad of total, both counters.
+
+    `once_per` is a label (a user, a conversation): at most one bad per value of it counts in a block.
+    """
 
     bad: Selector
     total: Selector
     errors: Selector | None = None
+    weights: SamplingWeights | None = None
+    once_per: str | None = None
     kind: Literal["ratio"] = "ratio"
 
 
@@ -94,19 +107,40 @@ Indicator = RatioIndicator | LatencyIndicator | PromqlIndicator
 
 @dataclass(frozen=True, slots=True)
 class Scenarios:
-    """Slices of an SLI by a label. The total of slice s counts the label values s and `baseline`."""
+    """Slices of an SLI by a label. The total of slice s counts the label values s and `baseline`.
+
+    The first bad answer in a `zero_tolerance` slice withdraws the candidate and pages, until a person reviews it.
+    """
 
     label: str
     baseline: str
     required: tuple[str, ...] = ()
+    zero_tolerance: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Margin:
+    """The most the candidate may have beside the concurrent stable: `ratio` x its rate + `points` (a rate)."""
+
+    ratio: float = 1.0
+    points: float = 0.0
+
+    def limit(self, rate: float) -> float:
+        """The greatest allowed rate of the candidate where stable's is `rate`."""
+        return max(0.0, self.ratio * rate + self.points)
 
 
 @dataclass(frozen=True, slots=True)
 class JudgePolicy:
-    """When the judge itself is not to be trusted: share of errors (0..1), age of the newest judged answer."""
+    """When the judge itself is not to be trusted: share of errors (0..1), age of the newest judged answer.
+
+    `sensitivity` and `specificity` (0..1, lower and upper bound) are how often it recognises bad and good answers.
+    """
 
     max_errors: float
     max_age: timedelta
+    sensitivity: tuple[float, float] = (1.0, 1.0)
+    specificity: tuple[float, float] = (1.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +179,7 @@ class Slo:
     judge: JudgePolicy = field(default_factory=lambda: JudgePolicy(0.05, timedelta(minutes=10)))
     on_breach: OnBreach = OnBreach.ROLLBACK
     max_false_promotion: float = 0.05
+    versus_stable: Margin | None = None
 
 
 class StageKind(StrEnum):
@@ -258,6 +293,9 @@ class BlindPolicy:
 class ModelRollout:
     """The declarative resource, whole. `horizon` is the planned length of a run in ticks of `interval`.
 
+    `block` is how long answers are gathered before they are judged together (None: one tick). `semantics`: is the
+    objective kept when the rate is below it in every block (`local`), or on average since the start?
+
     `content_hash` is of the whole spec; `run_hash` only of what a run is pinned to (bundles, routes, kinds and
     weights of stages): when it differs, an edit starts a new run.
     """
@@ -272,6 +310,8 @@ class ModelRollout:
     content_hash: str
     run_hash: str
     horizon: int
+    block: timedelta | None = None
+    semantics: Literal["local", "average"] = "local"
     mode: Mode = Mode.ENFORCE
     suspend: bool = False
     interval: timedelta = timedelta(seconds=15)

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import structlog
 
+from controller.alerts.message import store_unavailable
 from controller.domain.record import StaleWriteError, StoreUnavailableError
 from controller.domain.rollout import MetricServer
 from controller.runtime.dispatch import Dispatcher
@@ -17,6 +18,8 @@ READ_SOURCES = timedelta(seconds=5)
 DELIVER = timedelta(seconds=1)
 MEND = timedelta(seconds=2)
 PRUNE = timedelta(hours=6)
+TELL_AFTER = timedelta(seconds=20)
+"""How long the database may be away before people are told."""
 
 
 class Chores:
@@ -26,6 +29,7 @@ class Chores:
         self._house, self._ticker, self._dispatcher = house, ticker, dispatcher
         self._retention = timedelta(days=retention_days)
         self._told: dict[str, str | None] = {}
+        self._behind_since: float | None = None
 
     def plan(self) -> None:
         """Everything that ticks from the start."""
@@ -112,8 +116,9 @@ class Chores:
         try:
             mended = mend(self._house)
         except (StoreUnavailableError, StaleWriteError, SpoolUnavailableError) as error:
-            self._once("store", str(error))
+            self._still_behind(str(error))
             return
+        self._behind_since = None
         if not mended:
             return
         for held in self._house.book.all():
@@ -121,6 +126,14 @@ class Chores:
                 self._dispatcher.wake(held.key)
         self._once("store", None)
         self._house.health.ok("store")
+
+    def _still_behind(self, trouble: str) -> None:
+        """People are told once it lasts: past the outbox, which lives in the same database."""
+        self._once("store", trouble)
+        now = self._house.clock.monotonic()
+        self._behind_since = now if self._behind_since is None else self._behind_since
+        if now - self._behind_since >= TELL_AFTER.total_seconds():
+            self._house.deliverer.tell_now(store_unavailable(self._house.clock.now(), trouble))
 
     def prune(self) -> None:
         """Forget measurements past retention; decisions stay for ever."""

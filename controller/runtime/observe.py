@@ -26,9 +26,8 @@ from controller.domain.state import Phase, Run
 from controller.runtime.book import Held
 from controller.runtime.house import House
 from controller.runtime.watch import versions_of
+from controller.traffic.breakglass import JOURNAL
 
-BREAK_GLASS = "breakglass.jsonl"
-"""Beside the data plane's files: who used the break-glass, when and why."""
 EARLY = 0.75
 """A snapshot counts as the next tick when this part of the interval has passed since the last one."""
 
@@ -165,7 +164,7 @@ def break_glass(held: Held) -> str | None:
     run, mark = held.position.run, held.position.traffic
     if run is None or mark is None or not mark.split.exposes():
         return None
-    file = Path(run.spec.route.target.config_dir) / BREAK_GLASS
+    file = Path(run.spec.route.target.config_dir) / JOURNAL
     try:
         entries = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
         mine = [one for one in entries if one["rollout"] == str(held.key)]

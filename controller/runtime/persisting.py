@@ -4,7 +4,6 @@ from contextlib import suppress
 
 import structlog
 
-from controller.alerts.message import store_unavailable
 from controller.domain.decision import Decision
 from controller.domain.observation import Observation
 from controller.domain.record import StaleWriteError, Stored, StoreUnavailableError
@@ -38,12 +37,13 @@ def _raises(decision: Decision, seen: Observation) -> bool:
 
 
 def persist(held: Held, decision: Decision, seen: Observation, house: House) -> Saved:
-    """Write what is new. What touches the route is written first: the sequence number says whose turn it is.
+    """Write what is new. What changes the route is written first: the sequence number says whose turn it is.
 
     While decisions wait in the spool, later ones wait behind them: the journal keeps their order.
     """
     told = bool(decision.notices) or decision.position != held.position
-    if not (told or held.behind or seen.measured or decision.apply is not None):
+    changes_route = decision.apply is not None and isinstance(seen.route, RouteSeen)
+    if not (told or held.behind or seen.measured or changes_route):
         return Saved.STORED
     spool = told and not advances(held, decision, seen)
     record = record_of(held, decision, seen)
@@ -62,7 +62,7 @@ def persist(held: Held, decision: Decision, seen: Observation, house: House) -> 
 
 def _without_store(held: Held, decision: Decision, house: House, saved: Saved, spooled: bool) -> None:
     held.unsaved = True
-    trouble = house.persister.trouble
+    trouble = house.persister.trouble or "decisions of an earlier outage are not written yet"
     held.trouble = f"nothing advances while the database cannot be written: {trouble}"
     house.health.trouble("store", trouble)
     if not spooled:
@@ -70,7 +70,6 @@ def _without_store(held: Held, decision: Decision, house: House, saved: Saved, s
     held.owed = () if saved is Saved.SPOOLED else (*held.owed, *decision.notices)
     for alert in alerts_of(held, decision):
         house.deliverer.tell_now(alert)
-    house.deliverer.tell_now(store_unavailable(house.clock.now(), trouble))
 
 
 def read_again(held: Held, house: House) -> bool:

@@ -39,6 +39,8 @@ def reconcile(key: RolloutKey, house: House) -> timedelta | None:
             held.tell_watchers()
             return AFTER_A_FAULT
         house.health.ok(f"pass {key}")
+        if not held.unsaved:
+            held.trouble = ""
         return revisit
 
 

@@ -14,6 +14,8 @@ from controller.traffic.envoy_files import ConfigFolder
 from controller.traffic.envoy_record import Record, recorded
 
 _PATIENCE = 3.0
+JOURNAL = "breakglass.jsonl"
+"""Beside Envoy's files: who used this, when and why; written by the command line, read by the daemon."""
 
 
 def everything_to_stable(config_dir: str, key: RolloutKey) -> RouteSeen:

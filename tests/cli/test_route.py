@@ -53,8 +53,8 @@ def test_everything_goes_to_stable_while_requests_come(rig: EnvoyRig) -> None:
 
 def test_who_when_and_why_are_noted(rig: EnvoyRig) -> None:
     assert broken_glass(rig, "--config-dir", rig.folder).code == 0
-    [line] = (rig.folder / "breakglass.jsonl").read_text().splitlines()
-    noted = json.loads(line)
+    began, noted = (json.loads(line) for line in (rig.folder / "breakglass.jsonl").read_text().splitlines())
+    assert (began["actor"], began["reason"], began["verified"]) == (noted["actor"], noted["reason"], None)
     assert (noted["rollout"], noted["stable"], noted["reason"], noted["verified"]) == (
         "assistants/support-bot",
         "v11",

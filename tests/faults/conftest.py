@@ -3,9 +3,17 @@
 from collections.abc import Iterator
 
 import pytest
+from structlog.testing import capture_logs
 
 from controller.domain.state import Phase
 from tests.faults.rig import Bench, Ground, a_bench, a_ground, served
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """Nobody reads the log of a test that passes, and tracebacks take seconds to draw."""
+    with capture_logs():
+        yield
 
 
 @pytest.fixture

@@ -212,8 +212,7 @@ def test_a_pause_survives_a_broken_spec(journey: Journey, loading: bool) -> None
     one_pass(world)
     good = world.spec
     _broken(world)
-    drive(world, 2)
-    assert world.position.phase is Phase.STALLED, world.timeline
+    drive_until(world, lambda w: w.position.phase is Phase.STALLED, 2)
     world.spec = good
     drive(world, 20)
     assert world.position.phase is Phase.PAUSED, "the spec was repaired and the pause was gone"

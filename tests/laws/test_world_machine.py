@@ -177,4 +177,4 @@ def edited(known: ModelRollout, edit: str, first: ModelRollout) -> ModelRollout:
 
 
 TestWorldMachine = WorldMachine.TestCase
-TestWorldMachine.settings = effort(60, steps=40)
+TestWorldMachine.settings = effort(120, steps=40)

@@ -4,9 +4,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from controller.domain.state import Phase
 from tests.runtime.rig import Rig, a_rig
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """Nobody reads the log of a test that passes, and tracebacks take seconds to draw."""
+    with capture_logs():
+        yield
 
 
 @pytest.fixture

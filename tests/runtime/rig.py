@@ -125,6 +125,14 @@ class Rig:
             sampler.tick()
         self.passes()
 
+    def breach(self, ticks: int = 8) -> None:
+        """Every answer is bad, until that is visible."""
+        for _ in range(ticks):
+            if "breached" in {entry.reason for entry in self.store.shelf.journal} or self.held.position.breach:
+                return
+            self.tick(bad=100)
+        raise AssertionError(f"no breach: {self.held.position.message}")
+
     def passes(self, count: int = 8) -> None:
         """As many as a split needs to be verified."""
         for _ in range(count):

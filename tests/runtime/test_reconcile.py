@@ -10,6 +10,7 @@ from controller.domain.traffic import Split
 from controller.runtime import reconcile as module
 from controller.runtime.reconcile import reconcile
 from controller.testing.routers import Fault
+from tests.parts.net import wait_until
 from tests.runtime.rig import KEY, Rig
 
 
@@ -24,13 +25,9 @@ def test_a_pass_that_fails_is_loud_and_the_next_one_is_as_before(canary: Rig, mo
     monkeypatch.setattr(module, "tick", broken)
     assert reconcile(KEY, canary.house) == module.AFTER_A_FAULT
     assert "the guard of default/support-bot is off" in canary.held.trouble
-    deadline = 50
-    while not any("is not guarded" in one.title for one in canary.channel.sent) and deadline:
-        canary.house.deliverer._urgent.push()
-        deadline -= 1
+    wait_until(lambda: any("is not guarded" in one.title for one in canary.channel.told), 5, "the alert")
     monkeypatch.undo()
-    canary.tick(bad=100)
-    canary.tick(bad=100)
+    canary.breach()
     assert canary.held.position.phase in (Phase.ROLLING_BACK, Phase.ROLLED_BACK)
     assert canary.held.trouble == ""
 
@@ -40,8 +37,7 @@ def test_a_router_that_fails_in_an_unforeseen_way_is_unknown(canary: Rig, monkey
         raise ZeroDivisionError
 
     monkeypatch.setattr(canary.router, "observe", broken)
-    canary.tick(bad=100)
-    canary.tick(bad=100)
+    canary.breach()
     assert canary.held.position.phase is Phase.ROLLING_BACK
     assert canary.router.applied[-1] == Split("v11")  # type: ignore[arg-type]
     assert "ZeroDivisionError" in str(getattr(canary.held.route, "why", ""))
@@ -49,13 +45,12 @@ def test_a_router_that_fails_in_an_unforeseen_way_is_unknown(canary: Rig, monkey
 
 def test_a_route_that_cannot_be_written_is_tried_again(canary: Rig) -> None:
     canary.router.fault = Fault.REJECTS
-    canary.tick(bad=100)
-    canary.tick(bad=100)
+    canary.breach()
     assert canary.held.position.phase is Phase.ROLLING_BACK
     assert "clear its `fault`" in str(canary.house.health.ready().document)
     canary.router.fault = None
     canary.passes()
-    assert canary.held.position.phase is Phase.ROLLED_BACK
+    assert canary.held.position.message.startswith("v12 was rolled back")
 
 
 @pytest.mark.parametrize("hours", [5, -5])
