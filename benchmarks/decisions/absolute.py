@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from benchmarks.decisions import engine, peers
 from benchmarks.decisions.peers import NEVER, Stops
 from benchmarks.decisions.results import (
@@ -22,7 +24,7 @@ from benchmarks.decisions.results import (
     share,
     within,
 )
-from benchmarks.decisions.traces import Trace, clean, rng_of
+from benchmarks.decisions.traces import Floats, Trace, clean, rng_of
 
 ALPHA = 0.05
 LIMIT = 1 / ALPHA
@@ -34,7 +36,7 @@ BETS_LINE, CAPTION = "E-LIN-R", "runs of 6 h at one rate; Poisson arrivals, inde
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A setting: objective, judged answers a minute, the oracle's window in minutes, and whether 15 s ticks are shown."""
+    """A setting: objective, judged answers a minute, the oracle's window in minutes, and whether 15 s ticks too."""
 
     name: str
     p0: float
@@ -167,7 +169,7 @@ def _figures(cell: Cell, size: Size) -> list[Figure]:
     tuning = clean(rng_of("tuning", cell.name), cell.per_minute, cell.p0, TICKS, size.null)
     told = rules(cell, peers.tuned(tuning, cell.window))
     traces = {x: _trace(cell, x, size.breach) for x in times}
-    stops = {name: {x: rule(trace) for x, trace in traces.items()} for name, rule in reversed(told.items())}
+    stops = {name: {x: rule(trace) for x, trace in traces.items()} for name, rule in reversed(list(told.items()))}
     kind = "harm" if cell.p0 < 0.01 else "hallucination"
     rolled = [Curve(_plain(n), tuple((x, 100 * share(s)) for x, s in found.items())) for n, found in stops.items()]
     late = [Curve(_plain(n), tuple((x, _finite(s)) for x, s in found.items() if x > 1)) for n, found in stops.items()]
@@ -246,15 +248,15 @@ def late_breach(size: Size, tell: Callable[[str], None]) -> Part:
     return Part((Table("late", "A breach that comes late", says, head, tuple(rows)),), tuple(checks))
 
 
-def _joined(one: "engine.Floats", other: "engine.Floats") -> "engine.Floats":
-    return engine.np.concatenate([one, other])
+def _joined(one: Floats, other: Floats) -> Floats:
+    return np.concatenate([one, other])
 
 
 def _before(stops: Stops, tick: int) -> Stops:
-    return engine.np.where(stops <= tick, stops, NEVER)
+    return np.where(stops <= tick, stops, NEVER).astype(np.int64)
 
 
-def _picked(trace: Trace, runs: "engine.Bools") -> Trace:
+def _picked(trace: Trace, runs: peers.Bools) -> Trace:
     return Trace(trace.bad[:, runs], trace.total[:, runs])
 
 

@@ -22,11 +22,11 @@ def versus(pair: Pair, prior: float, margin: Margin, shares: list[float], pairs:
 
 def peer_rules(pair: Pair, slow: int) -> Mapping[str, peers.Stops]:
     """The peers' comparisons; Kayenta, which is slow, on the first `slow` runs."""
-    few = tuple(Trace(arm.bad[:, :slow], arm.total[:, :slow]) for arm in pair)
+    few = [Trace(arm.bad[:, :slow], arm.total[:, :slow]) for arm in pair]
     return {
         "Argo 5m, canary > stable, failureLimit 0": peers.side_by_side(*pair, 0),
         "Argo 5m, canary > stable, failureLimit 3": peers.side_by_side(*pair, 3),
-        "Kayenta, every 60 min": kayenta.stops(*few),
+        "Kayenta, every 60 min": kayenta.stops(few[0], few[1]),
         "pooled two-proportion z, every tick": peers.pooled_z(*pair),
     }
 
@@ -42,7 +42,8 @@ def split(rng: Rng, total: float, share_: float, stable: Floats | float, candida
 def drifting(size: Size, tell: Callable[[str], None]) -> Part:
     """Stable's rate drifts by +-30 % around 4 %; the margin is one point."""
     margin, prior, total, part = Margin(points=0.01), 0.04, 200.0, 0.05
-    shares, rows, checks = [part] * TICKS, {}, []
+    shares, checks = [part] * TICKS, []
+    rows: dict[str, list[str]] = {}
     for case, times, points in (
         ("same", 1.0, 0.0),
         ("boundary", 1.0, 0.01),
@@ -60,8 +61,10 @@ def drifting(size: Size, tell: Callable[[str], None]) -> Part:
             rows.setdefault(name, [name]).append(per_cent(share(stops)) if good else minutes(stops))
         checks += _drift_checks(case, told[RELATIVE])
     says = (
-        "200/min, 5 % on the candidate, stable at 4 % ± 30 % over 6 h, margin 1 point. FR when the candidate is the same, or "
-        "exactly 1 point worse (allowed; a rule without a margin sees a breach); median minutes when it is 2x to 5x stable."
+        "200/min, 5 % on the candidate, stable at 4 % ± 30 % over 6 h, margin 1 point. FR when the candidate is the "
+        "same, or "
+        "exactly 1 point worse (allowed; a rule without a margin sees a breach); median minutes when it is 2x to 5x "
+        "stable."
     )
     head = ("rule", "FR, same", "FR, 1 point worse", "2x", "3x", "5x")
     return Part((Table("drift", "Stable drifts", says, head, tuple(tuple(r) for r in rows.values())),), tuple(checks))
@@ -96,7 +99,8 @@ def ramp(size: Size, tell: Callable[[str], None]) -> Part:
                 within("E-REL-LIN on a traffic ramp, same candidate", 0.039, (0.0, 0.06), share(told[RELATIVE]))
             )
     says = (
-        "The share goes 1 → 5 → 25 → 50 % in 6 h while the rate of both doubles from 4 to 8 %; the candidate is the same as "
+        "The share goes 1 → 5 → 25 → 50 % in 6 h while the rate of both doubles from 4 to 8 %; the candidate is the "
+        "same as "
         "stable at all times. Whoever pools over a change of weight compares late answers with early ones."
     )
     return Part(
@@ -128,7 +132,8 @@ def comparison_stress(size: Size, tell: Callable[[str], None]) -> Part:
                     found.setdefault(rule, []).append(per_cent(share(stops)) if times == 1 else minutes(stops))
             rows += [(f"{part:.0%} of {total:g}/min", name, rule, *cells) for rule, cells in found.items()]
     says = (
-        "Rate 5 %, no margin. Where the rate of each arm jumps on its own every minute (ICC per arm), the test is broken: "
+        "Rate 5 %, no margin. Where the rate of each arm jumps on its own every minute (ICC per arm), the test is "
+        "broken: "
         "prove it calm by an A/A run on your traffic before it may roll back, or let it hold and page."
     )
     head = ("candidate", "answers", "rule", "FR, same", "minutes at 2x", "minutes at 3x")

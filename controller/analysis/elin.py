@@ -43,7 +43,9 @@ def log_factor(bet: float, bad: float, total: float, p0: float) -> float:
     return math.log1p(bet * bad) - math.log1p(bet * total * p0)
 
 
-def advance(purse: Purse, bad: float, total: float, p0: float, horizon: int, ticks: int) -> Purse:
+def advance(
+    purse: Purse, bad: float, total: float, p0: float, horizon: int, ticks: int, start: float = START
+) -> Purse:
     """The purse after one measurement that covers `ticks` nominal ticks of a planned `horizon` (in ticks)."""
     stake = _stake(purse, horizon, ticks)
     log_stake = math.log(stake) if stake > 0 else NO_MONEY

@@ -14,6 +14,7 @@ UP = (1.05, 1.1, 1.2, 1.4, 1.8, 2.5, 4.0, 8.0)
 DOWN = tuple(1 / ratio for ratio in UP)
 UP_LOG, DOWN_LOG = (tuple((ratio, math.log(ratio)) for ratio in ratios) for ratios in (UP, DOWN))
 STEPS = 100
+REACH = 1.7
 
 
 @lru_cache(maxsize=4096)
@@ -23,8 +24,10 @@ def interval(bad: float, total: float, alpha: float = 0.05, dispersion: float = 
         return 0.0, 1.0
     k, n = min(bad, total) / dispersion, total / dispersion
     limit = math.log(1 / alpha)
-    lower = 0.0 if k <= 0 else _crossing(lambda p: _log_mix(UP_LOG, k, n, p) - limit, k / n, 1e-15)
-    upper = 1.0 if k >= n else _crossing(lambda p: _log_mix(DOWN_LOG, k, n, p) - limit, k / n, 1 - 1e-15)
+    # The ends lie about this far from the rate: starting from there takes half of the steps.
+    far = (math.sqrt(2 * REACH * limit * max(k, 1.0)) + REACH * limit) / n
+    lower = 0.0 if k <= 0 else _crossing(lambda p: _log_mix(UP_LOG, k, n, p) - limit, k / n, k / n - far, 1e-15)
+    upper = 1.0 if k >= n else _crossing(lambda p: _log_mix(DOWN_LOG, k, n, p) - limit, k / n, k / n + far, 1 - 1e-15)
     return lower, upper
 
 
@@ -34,12 +37,20 @@ def _log_mix(ratios: Sequence[tuple[float, float]], k: float, n: float, p: float
     return log_sum(terms) - math.log(len(ratios))
 
 
-def _crossing(excess: Callable[[float], float], inside: float, outside: float) -> float:
+def _crossing(excess: Callable[[float], float], inside: float, guess: float, outside: float) -> float:
     """Where `excess` changes sign between `inside` (negative) and `outside`; `outside` when it never does.
+
+    A `guess` between the two that lies beyond the crossing shortens the way.
 
     The Illinois variant of false position: the same root as bisection in a tenth of the steps.
     """
-    f_in, f_out = excess(inside), excess(outside)
+    f_in, f_out = excess(inside), -1.0
+    if min(inside, outside) < guess < max(inside, outside):
+        f_out = excess(guess)
+    if f_out >= 0:
+        outside = guess
+    else:
+        f_out = excess(outside)
     if f_out < 0:
         return float(round(outside))
     side = 0

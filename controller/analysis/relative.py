@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from controller.analysis import elin
 from controller.domain.evidence import NO_MONEY, Tally
+from controller.domain.rollout import Margin as Margin  # its users speak of it as part of this engine
 
 MEMORY = 0.97
 """What stable's moving counts keep per block; the rest is the prior, worth `PRIOR_ANSWERS`."""
@@ -17,18 +18,6 @@ PRIOR_ANSWERS = 100.0
 STEEPEST = 0.95
 """A block whose slope is steeper gives no evidence: stable has too few answers beside the candidate's."""
 PAIRS_ABOVE = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class Margin:
-    """The most the candidate may have: `ratio` x stable's rate + `points` (a rate; may be negative)."""
-
-    ratio: float = 1.0
-    points: float = 0.0
-
-    def limit(self, rate: float) -> float:
-        """The greatest allowed rate of the candidate where stable's is `rate`."""
-        return max(0.0, self.ratio * rate + self.points)
 
 
 @dataclass(frozen=True, slots=True)

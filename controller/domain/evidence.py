@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 from controller.domain.measure import Blindness, SeriesMemory
 from controller.domain.names import Digest, SloName
@@ -20,15 +21,22 @@ class Tally:
     errors: float = 0.0
 
 
+Against = Literal["objective", "stable", "change"]
+"""What a stream holds the candidate against: its limit, the concurrent stable, or its own past."""
+
+
 @dataclass(frozen=True, slots=True)
 class StreamEvidence:
-    """One E-LIN-R stream: an SLO, pooled (`scenario` None) or one slice. statistics: section 1.
+    """One stream of an SLO, pooled (`scenario` None) or one slice: E-LIN-R, or E-REL-LIN `against` stable.
 
     `weight` is its share of the ledger; `budget` what is left of that share after restarts (1, 1/2, 1/4...).
     `log_s`, `reserve`, `ticks` are the engine's state; `surplus` is k > n carried to the next tick; `peak` the
     greatest log E so far. `all` is everything on the candidate, `proof` what counts for promotion, `cohort` stands
     apart, `live` is what users saw (no mirrored answers), `stage` since this stage was verified, `stable` the
     concurrent stable.
+
+    `block_*` are counts that wait until their block is full; `prior` and `memory` are E-REL-LIN's guess of stable's
+    rate. `change` is the e-SR-LIN detector's state on the same counts (log M per bet).
     """
 
     scenario: str | None
@@ -46,6 +54,23 @@ class StreamEvidence:
     live: Tally = Tally()
     stage: Tally = Tally()
     stable: Tally = Tally()
+    against: Against = "objective"
+    block: Tally = Tally()
+    block_stable: Tally = Tally()
+    block_ticks: int = 0
+    block_weight: int | None = None
+    prior: float = 0.0
+    memory: Tally = Tally()
+    change: tuple[float, ...] = (NO_MONEY,) * 6
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Bad answers in a `zero_tolerance` slice that no person has reviewed yet."""
+
+    scenario: str
+    bad: float
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +79,8 @@ class SloEvidence:
 
     `judge_now`/`judge_before` are two halves of a sliding window of judge results, turned over at `judge_turned`.
     `judged_at` is when the newest judged answer was seen, per role. `reserve_weight` is kept for scenarios that
-    appear during a run. `strikes` counts consecutive bad values of a `threshold`.
+    appear during a run. `strikes` counts consecutive bad values of a `threshold`. `gate` is the freeze gate's detector
+    on stable, `scatter` the dispersion of stable's counts per tick (two halves of a window, four sums each).
     """
 
     name: SloName
@@ -71,17 +97,24 @@ class SloEvidence:
     stable_value: float | None = None
     blind: Blindness | None = None
     blind_since: datetime | None = None
+    gate: tuple[float, ...] = (NO_MONEY,) * 6
+    scatter: tuple[float, ...] = (0.0,) * 8
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All streams of one candidate digest, the counters' memory, and when the first bad answer was counted."""
+    """All streams of one candidate digest, the counters' memory, and when the first bad answer was counted.
+
+    `trusted`: an A/A run has shown the comparison with stable calm on this traffic, so that it may roll back.
+    """
 
     digest: Digest
     slos: tuple[SloEvidence, ...] = ()
     series: SeriesMemory = field(default_factory=dict)
     measured_at: datetime | None = None
     first_bad_at: datetime | None = None
+    trusted: bool = False
 
     def of(self, name: SloName) -> SloEvidence | None:
         """Evidence of one SLO, or None."""

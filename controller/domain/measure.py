@@ -69,6 +69,7 @@ class BlindCause(StrEnum):
     JUDGE_ERRORS = "judge_errors"
     JUDGE_SILENT = "judge_silent"
     SCENARIO_MISSING = "scenario_missing"
+    FROZEN = "frozen"
 
 
 @dataclass(frozen=True, slots=True)

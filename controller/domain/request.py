@@ -13,14 +13,19 @@ class Ask(StrEnum):
     PAUSE = "pause"
     RESUME = "resume"
     APPROVE = "approve"
+    REVIEW = "review"
 
 
 @dataclass(frozen=True, slots=True)
 class OperatorRequest:
-    """One request of one person. `id` makes it count once, however often it is seen."""
+    """One request of one person. `id` makes it count once, however often it is seen.
+
+    `argument` says more: `confirm` or `dismiss` for a review, `FROM..TO` (ISO 8601) for a retry that excludes a fault.
+    """
 
     id: str
     ask: Ask
     actor: str
     reason: str
     at: datetime
+    argument: str = ""

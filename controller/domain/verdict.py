@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from controller.domain.evidence import Against
 from controller.domain.measure import Blindness
 from controller.domain.names import SloName
 from controller.domain.rollout import OnBreach
@@ -47,6 +48,7 @@ class StreamVerdict:
     stable_value: float | None = None
     strikes: int = 0
     blind: Blindness | None = None
+    against: Against = "objective"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,12 @@ from controller.domain.measure import FamilyAsk, FamilyReading, QueryAsk, Series
 from controller.domain.rollout import MetricServer
 from controller.metrics.answers import AnswerError, series_of, value_of
 from controller.metrics.http import LARGEST, Answer, AskFailedError, HttpDoor, without_secrets
-from controller.metrics.promql import chunks, selector
+from controller.metrics.promql import LONGEST, chunks, selector
 
 SHORTEST_WINDOW = timedelta(seconds=60)
 LONGEST_WINDOW = timedelta(minutes=15)
+UNBROKEN = 256 * 1024
+"""Bytes of label values that are tried in one query: Prometheus sets no limit, some that speak its API do."""
 
 
 class Prometheus:
@@ -27,6 +29,7 @@ class Prometheus:
         self._server, self._largest = server, largest
         self._url = server.urls[0].rstrip("/")
         self._answered: dict[str, datetime] = {}
+        self._longest = UNBROKEN
         self._lock = threading.Lock()
 
     def fetch(self, asks: Sequence[FamilyAsk | QueryAsk], at: datetime) -> Snapshot:
@@ -46,13 +49,25 @@ class Prometheus:
         window = math.ceil(self._window(ask.metric, tick.at).total_seconds())
         found: dict[tuple[tuple[str, str], ...], Series] = {}
         try:
-            for part in chunks(ask):
-                for one in series_of(tick.query(f"{selector(part)}[{window}s]")):
+            for envelope in self._answers(tick, ask, window):
+                for one in series_of(envelope):
                     found[one.labels] = one
         except (AskFailedError, AnswerError) as error:
             return FamilyReading(problem=str(error))
         self._answered[ask.metric] = tick.at
         return FamilyReading(tuple(found.values()))
+
+    def _answers(self, tick: "_Tick", ask: FamilyAsk, window: int) -> Sequence[Mapping[str, Any]]:
+        """One query, whatever its length; in parts, from then on, for a server that refuses a long one."""
+        parts = list(chunks(ask, self._longest))
+        try:
+            return [tick.query(f"{selector(part)}[{window}s]") for part in parts]
+        except AnswerError:
+            if len(shorter := list(chunks(ask, LONGEST))) <= len(parts):
+                raise
+            answers = [tick.query(f"{selector(part)}[{window}s]") for part in shorter]
+            self._longest = LONGEST
+            return answers
 
     def _window(self, metric: str, at: datetime) -> timedelta:
         """Back to the last answer and a little more: a reset between two ticks must be seen, also after a silence."""

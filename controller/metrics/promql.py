@@ -12,7 +12,7 @@ from controller.spec.promql_text import template_problem
 __all__ = ["chunks", "fill", "selector", "validate_template"]
 
 LONGEST = 8192
-"""Bytes of label values in one query; more are asked for in several."""
+"""Bytes of label values in one query that every server takes; more may have to be asked for in several."""
 
 _PLAIN_METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _PLAIN_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")

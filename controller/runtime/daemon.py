@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from types import FrameType
@@ -114,4 +115,6 @@ def _leave() -> None:
     lingering = [one.name for one in threading.enumerate() if one is not threading.current_thread() and not one.daemon]
     if lingering:
         log.info("given_up", threads=lingering)
+        sys.stdout.flush()
+        sys.stderr.flush()
         os._exit(0)

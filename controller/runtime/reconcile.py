@@ -38,9 +38,9 @@ def reconcile(key: RolloutKey, house: House) -> timedelta | None:
             house.deliverer.tell_now(pass_failed(held, house.clock.now(), fault))
             held.tell_watchers()
             return AFTER_A_FAULT
-        house.health.ok(f"pass {key}")
-        if not held.unsaved:
+        if held.trouble and not held.unsaved:
             held.trouble = ""
+            house.health.ok(f"pass {key}")
         return revisit
 
 
@@ -75,8 +75,10 @@ def act(held: Held, decision: Decision, seen: Observation, house: House) -> time
     Returns when to look again, or None when the decision was not carried out.
     """
     saved = persist(held, decision, seen, house)
-    if saved is Saved.STALE and read_again(held, house):
-        return None
+    if saved is Saved.STALE:
+        if read_again(held, house):
+            return None
+        saved = persist(held, decision, seen, house)
     if saved is not Saved.STORED and advances(held, decision, seen):
         return None
     held.position, held.evidence, held.judgement = decision.position, decision.evidence, decision.judgement

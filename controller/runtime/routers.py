@@ -1,6 +1,7 @@
 """Routers by rollout, made when needed and again when the binding changes."""
 
 import threading
+import time
 from collections.abc import Callable
 
 import structlog
@@ -15,13 +16,22 @@ from controller.runtime.book import Held
 log = structlog.get_logger("routers")
 
 
-class Routers:
-    """One router a rollout. `make` is the factory of the traffic room."""
+SLOW = 0.5
+"""Seconds after which a failed look at a data plane was a slow one."""
+RESPITE = 2.0
+"""For so many seconds only one rollout asks a data plane that failed slowly: the others' guard does not wait."""
 
-    def __init__(self, make: Callable[[RouteBinding], TrafficRouter]) -> None:
-        self._make = make
+
+class Routers:
+    """One router a rollout. `make` is the factory of the traffic room; `steady` gives seconds that never jump."""
+
+    def __init__(
+        self, make: Callable[[RouteBinding], TrafficRouter], steady: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._make, self._steady = make, steady
         self._lock = threading.Lock()
         self._known: dict[RolloutKey, tuple[RouteBinding, TrafficRouter]] = {}
+        self._hung: dict[str, tuple[float, RolloutKey, Unknown]] = {}
 
     def of(self, held: Held) -> TrafficRouter | None:
         """The router of this rollout, or None when no good spec says where its route is."""
@@ -36,6 +46,21 @@ class Routers:
 
     def look(self, held: Held) -> RouteSeen | Unknown:
         """The route as it is; a failure is `Unknown` with the reason."""
+        binding, began = binding_of(held), self._steady()
+        if binding is None:
+            return Unknown("no good spec says where the route is")
+        place = binding.route.target.admin
+        hung = self._hung.get(place)
+        if hung is not None and began < hung[0] and held.key != hung[1]:
+            return hung[2]
+        seen, ended = self._seen(held), self._steady()
+        if isinstance(seen, Unknown) and ended - began >= SLOW:
+            self._hung[place] = (ended + RESPITE, held.key, seen)
+        else:
+            self._hung.pop(place, None)
+        return seen
+
+    def _seen(self, held: Held) -> RouteSeen | Unknown:
         try:
             router = self.of(held)
             return router.observe() if router else Unknown("no good spec says where the route is")

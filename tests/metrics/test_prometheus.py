@@ -67,16 +67,28 @@ class TestAsking:
         assert series.labels == (("pod", "a"), ("version", "v12"))
         assert series.samples == ((1.5, 3.0), (16.5, 5000.0))
 
-    def test_many_values_are_asked_in_parts_and_merged(self) -> None:
+    def test_many_values_are_one_query(self) -> None:
         names = tuple(f"version-{number:05}" for number in range(2000))
+        with ApiStub(matrix(({"version": names[0]}, [(1, "1")]))) as stub:
+            shot = Prometheus(server(stub.url)).fetch([FamilyAsk("a_total", (Matcher("version", names),))], START)
+        assert len(stub.asked) == len(shot.families["a_total"].series) == 1
+
+    def test_a_server_that_refuses_long_queries_is_asked_in_parts_from_then_on(self) -> None:
+        names = tuple(f"version-{number:05}" for number in range(2000))
+        ask = FamilyAsk("a_total", (Matcher("version", names),))
 
         def answer(asked: Asked) -> Reply:
+            if len(asked.form["query"]) > 16_384:
+                return Reply(b"too long query", 422)
             first = asked.form["query"].partition('"')[2].partition("|")[0]
             return matrix(({"version": first}, [(1, "1")]))
 
         with ApiStub(answer) as stub:
-            shot = Prometheus(server(stub.url)).fetch([FamilyAsk("a_total", (Matcher("version", names),))], START)
-        assert len(stub.asked) == len(shot.families["a_total"].series) == 4
+            asking = Prometheus(server(stub.url))
+            assert len(asking.fetch([ask], START).families["a_total"].series) == 4
+            assert len(stub.asked) == 5
+            assert len(asking.fetch([ask], START).families["a_total"].series) == 4
+        assert len(stub.asked) == 9
 
     def test_zipped_answers_are_read(self) -> None:
         body = matrix(*(({"pod": str(pod)}, [(1, "1")]) for pod in range(20_000))).body

@@ -9,13 +9,18 @@ from pathlib import Path
 import pytest
 
 from controller.analysis import streams
+from controller.domain.names import RolloutKey
+from controller.domain.observation import Unknown
 from controller.domain.rollout import BackendRef
 from controller.domain.state import Phase
+from controller.domain.traffic import RouterUnavailableError, RouteSeen
 from controller.runtime import probe
+from controller.runtime.book import Held
 from controller.runtime.clock import SystemClock
 from controller.runtime.jumps import moved, moved_evidence
 from controller.runtime.lock import AlreadyRunningError, StateLock
 from controller.runtime.probe import Probe, Probed
+from controller.runtime.routers import Routers
 from controller.runtime.scheduler import Ticker
 from controller.testing.builders import a_position, a_run, a_version
 from tests.faults.parts import Model
@@ -142,3 +147,25 @@ def test_samples_of_our_own_clock_move_back_and_never_forwards() -> None:
     assert moved_evidence(evidence, -hour, own_samples=True).series == {"a": (-2600.0, 5.0)}
     assert moved_evidence(evidence, hour, own_samples=True).series == {"a": (1000.0, 5.0)}
     assert moved_evidence(evidence, -hour, own_samples=False).series == {"a": (1000.0, 5.0)}
+
+
+def test_a_data_plane_that_hangs_is_not_waited_for_by_everybody(canary: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = [0]
+
+    def hangs() -> RouteSeen:
+        looks[0] += 1
+        canary.clock.advance(3)
+        raise RouterUnavailableError("no answer")
+
+    monkeypatch.setattr(canary.router, "observe", hangs)
+    routers = Routers(lambda _binding: canary.router, canary.clock.monotonic)
+    other = Held(RolloutKey("default", "other"), canary.held.position)
+    assert isinstance(routers.look(canary.held), Unknown)
+    assert isinstance(routers.look(other), Unknown)
+    assert looks == [1]
+    canary.clock.advance(3)
+    assert isinstance(routers.look(other), Unknown)
+    assert looks == [2]
+    monkeypatch.undo()
+    assert isinstance(routers.look(other), RouteSeen)
+    assert isinstance(routers.look(canary.held), RouteSeen)

@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 
+import pytest
+
+from controller.domain.record import StoreUnavailableError
 from controller.domain.state import Phase
 from controller.domain.traffic import Split
 from controller.runtime.persisting import mend
@@ -71,6 +74,30 @@ def test_a_raise_is_not_carried_out_when_somebody_else_wrote_first(canary: Rig) 
     canary.tick(bad=100)
     assert all(not split.exposes() for split in canary.router.applied[applied:])
     rolled_back(canary)
+
+
+def test_what_was_counted_for_a_refused_decision_is_counted_again_at_once(canary: Rig) -> None:
+    stored = canary.store.shelf.stored[KEY]
+    canary.store.shelf.stored[KEY] = replace(stored, seq=stored.seq + 1)
+    canary.tick(bad=60)
+    assert canary.held.evidence is not None
+    assert canary.held.evidence.slos[0].streams[0].all.bad == 60
+
+
+def test_a_stale_writer_that_cannot_read_goes_on_in_memory(canary: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = canary.store.shelf.stored[KEY]
+    canary.store.shelf.stored[KEY] = replace(stored, seq=stored.seq + 1)
+
+    def unreadable() -> None:
+        raise StoreUnavailableError("one row does not read back")
+
+    monkeypatch.setattr(canary.store, "load", unreadable)
+    rolled_back(canary)
+    assert canary.router.send(20) == ("v11",) * 20
+    monkeypatch.undo()
+    mend(canary.house)
+    reconcile(KEY, canary.house)
+    assert {"breached", "rollback_started", "rollback_verified"} <= set(reasons(canary))
 
 
 def test_a_stale_writer_takes_over_what_is_stored(canary: Rig) -> None:
