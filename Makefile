@@ -10,11 +10,11 @@ WORKERS ?= 2
 
 bin := .venv/bin
 python := $(bin)/python
-code := controller tests benchmarks docs
+code := controller tests benchmarks
 
 .PHONY: help
 help: ## List the verbs (default)
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: dev-env ## Make .venv with everything the tests and the checks need
@@ -44,16 +44,16 @@ check: format-check lint types layers test ## Everything that must be green befo
 
 .PHONY: format
 format: dev-env ## Rewrite the code in the project's format
-	@$(bin)/ruff format $(code)
-	@$(bin)/ruff check --fix-only --quiet $(code)
+	@$(bin)/ruff format $(code) docs
+	@$(bin)/ruff check --fix-only --quiet $(code) docs
 
 .PHONY: format-check
 format-check: dev-env
-	@$(bin)/ruff format --check $(code)
+	@$(bin)/ruff format --check $(code) docs
 
 .PHONY: lint
 lint: dev-env ## Look for mistakes in the code
-	@$(bin)/ruff check $(code)
+	@$(bin)/ruff check $(code) docs
 
 .PHONY: types
 types: dev-env ## Check the types, strictly
@@ -66,6 +66,10 @@ layers: dev-env ## Check that imports go down the house only
 .PHONY: bench
 bench: tools ## Measure how fast and how small (prints a table)
 	@$(python) benchmarks/run.py $(ARGS)
+
+.PHONY: bench-decisions
+bench-decisions: dev-env ## Compare decisions with the peers' rules; writes a page (ARGS='--quick', '--output json')
+	@$(python) -m benchmarks.decisions.run $(ARGS)
 
 .PHONY: docs
 docs: dev-env ## Fill the generated parts of the docs and redraw the picture

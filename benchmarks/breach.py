@@ -219,8 +219,11 @@ def _once(ground: Ground, name: str, candidate: str, chance: random.Random) -> Z
     time.sleep(1.0)
     late = _requests(ground, name, candidate) - after
     breach = view["breach"]
-    times = [datetime.fromisoformat(breach[f"{what}_at"]).timestamp() for what in ("measured", "decided", "verified")]
-    return Zero(*(at - written for at in times), late=late)
+
+    def after_page(what: str) -> float:
+        return datetime.fromisoformat(breach[f"{what}_at"]).timestamp() - written
+
+    return Zero(after_page("measured"), after_page("decided"), after_page("verified"), late)
 
 
 def _until(ground: Ground, name: str, ready: Any, what: str) -> dict[str, Any]:

@@ -45,6 +45,10 @@ class Child:
         if self._process.poll() is not None:
             raise BenchError(f"a process ended with {self._process.returncode}: {self.tail()}")
 
+    def runs(self) -> bool:
+        """Is it still there?"""
+        return self._process.poll() is None
+
     def tail(self) -> str:
         """The end of its log."""
         return self.log.read_text(errors="replace")[-2000:]
@@ -99,11 +103,13 @@ def usage(pid: int, over: Callable[[], bool], most: float) -> Usage:
     """Look every half second until `over()` or `most` seconds."""
     process = psutil.Process(pid)
     began, before, rss = time.monotonic(), _cpu(process), 0.0
-    while time.monotonic() - began < most and not over():
-        rss = max(rss, process.memory_info().rss / 2**20)
-        time.sleep(0.5)
-    seconds = time.monotonic() - began
-    return Usage(100 * (_cpu(process) - before) / seconds, rss, seconds)
+    spent, seconds = 0.0, 0.001
+    with contextlib.suppress(psutil.NoSuchProcess):  # it ended: what was seen until then counts
+        while seconds < most and not over():
+            rss = max(rss, process.memory_info().rss / 2**20)
+            spent, seconds = _cpu(process) - before, max(0.001, time.monotonic() - began)
+            time.sleep(0.5)
+    return Usage(100 * spent / seconds, rss, seconds)
 
 
 def _cpu(process: psutil.Process) -> float:

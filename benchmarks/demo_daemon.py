@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+import time
 from pathlib import Path
 
 import psutil
@@ -57,12 +58,11 @@ def _runs_the_daemon(process: psutil.Process) -> bool:
 
 
 def _age(process: psutil.Process) -> float:
-    return float(psutil.time.time() - process.create_time())
+    return float(time.time() - process.create_time())
 
 
 def _goes_on(demo: Child, daemon: psutil.Process) -> bool:
-    demo.check()
-    return bool(daemon.is_running())
+    return bool(daemon.is_running()) and demo.runs()
 
 
 def _breach_to_zero(demo: Child) -> object:

@@ -12,10 +12,11 @@ from benchmarks.specs import fleet_member
 from benchmarks.synthetic import METRIC, SCRAPE, series
 from benchmarks.table import Row
 from controller.analysis import streams
-from controller.analysis.counting import Indexed, measure as count
+from controller.analysis.counting import Indexed
+from controller.analysis.counting import measure as count
 from controller.analysis.interval import interval
 from controller.decision.tick import tick
-from controller.domain.evidence import Evidence
+from controller.domain.evidence import Evidence, Tally
 from controller.domain.measure import FamilyReading, Measurement, Series, SeriesMemory, Snapshot
 from controller.domain.names import RolloutKey, RunId
 from controller.domain.observation import Observation, SpecSeen
@@ -43,7 +44,8 @@ def measure(quick: bool) -> list[Row]:
     position, evidence = _position(spec), streams.fresh(spec, spec.versions[1].digest)
     seen = _seen(spec, measured, memory)
     decided = tick(position, evidence, seen)
-    assert decided.evidence is not None
+    learned = decided.evidence
+    assert learned is not None
     numbers = itertools.count(1)
     everything = f"counting all of {sum(len(one.series) for one in second.families.values()):,} series, 70 rollouts"
 
@@ -57,45 +59,46 @@ def measure(quick: bool) -> list[Row]:
         _row("counting for one rollout (shared index)", _median(
             lambda: _count(spec, shared, memories[0], START + STEP), times)),
         _row("tick (judge + decide), 24 streams, new counts", _median(
-            lambda: tick(position, _aged(decided.evidence, next(numbers)), seen), times)),
+            lambda: tick(position, _aged(learned, next(numbers)), seen), times)),
         _row("tick, 24 streams, between two samples", _median(
-            lambda: tick(position, decided.evidence, _seen(spec, (), {}, measured_now=False)), times)),
+            lambda: tick(position, learned, _seen(spec, (), {}, measured_now=False)), times)),
         _row("interval(bad, total), not remembered", _median(lambda: interval(3.0, 3000.0 + next(numbers)), times)),
-        _commit(key, position, decided.evidence, measured, times),
+        _commit(key, position, learned, measured, times),
     ]  # fmt: skip
 
 
 def _commit(
     key: RolloutKey, position: Position, evidence: Evidence, measured: tuple[Measurement, ...], times: int
 ) -> Row:
-    with tempfile.TemporaryDirectory(prefix="tidegate-bench-") as folder:
-        with open_store(f"sqlite:///{folder}/tidegate.db") as store:
-            numbers = itertools.count(1)
+    with (
+        tempfile.TemporaryDirectory(prefix="tidegate-bench-") as folder,
+        open_store(f"sqlite:///{folder}/tidegate.db") as store,
+    ):
+        numbers = itertools.count(1)
 
-            def commit() -> None:
-                store.commit(
-                    TickRecord(key, next(numbers), START, position, evidence, measured, (), (), "", "bench", None)
-                )
+        def commit() -> None:
+            store.commit(TickRecord(key, next(numbers), START, position, evidence, measured, (), (), "", "bench", None))
 
-            return _row("commit of one tick (SQLite, position + evidence + measurements)", _median(commit, times))
+        return _row("commit of one tick (SQLite, position + evidence + measurements)", _median(commit, times))
 
 
-def _aged(evidence: Evidence | None, number: int) -> Evidence | None:
+def _aged(evidence: Evidence, number: int) -> Evidence:
     """Other counts each time, so that nothing is remembered from the call before."""
-    assert evidence is not None
-    slos = []
-    for slo in evidence.slos:
-        mine = tuple(
-            replace(one, all=replace(one.all, total=one.all.total + number), proof=replace(one.proof, total=one.proof.total + number))
-            for one in slo.streams
-        )
-        slos.append(replace(slo, streams=mine))
+
+    def more(tally: Tally) -> Tally:
+        return replace(tally, total=tally.total + number)
+
+    slos = (
+        replace(slo, streams=tuple(replace(one, all=more(one.all), proof=more(one.proof)) for one in slo.streams))
+        for slo in evidence.slos
+    )
     return replace(evidence, slos=tuple(slos))
 
 
 def _spec(number: int) -> tuple[RolloutKey, ModelRollout]:
     parsed = parse_bytes(fleet_member(number).encode(), f"{number}.yaml")[0]
-    assert parsed.key is not None and parsed.rollout is not None, parsed.problems
+    assert parsed.key is not None, parsed.problems
+    assert parsed.rollout is not None, parsed.problems
     return parsed.key, parsed.rollout
 
 

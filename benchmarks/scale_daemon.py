@@ -81,8 +81,6 @@ def main() -> None:
     done = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: done.set())
     signal.signal(signal.SIGUSR1, lambda *_: noted.forget_all())
-    import os as _o
-    if _o.environ.get("SAMP"): import sampling; sampling.start(_o.environ["SAMP"])
     print("starting", flush=True)
     began = time.monotonic()
     daemon.start()

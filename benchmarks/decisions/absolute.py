@@ -27,6 +27,8 @@ from benchmarks.decisions.results import (
 from benchmarks.decisions.traces import Floats, Trace, clean, rng_of
 
 ALPHA = 0.05
+ENOUGH = 0.1
+ONCE = "E-LIN without restarts"
 LIMIT = 1 / ALPHA
 TICKS = 360
 """Minutes of a rollout: 6 h."""
@@ -213,47 +215,44 @@ def guarantee(size: Size, tell: Callable[[str], None]) -> Part:
 def late_breach(size: Size, tell: Callable[[str], None]) -> Part:
     """Two good hours at half of the objective, then twice the objective."""
     tell("late breach")
-    p0, good, bad = 0.05, 120, TICKS
-    rng = rng_of("late breach")
-    before, after = (clean(rng, 10, p0 * x, ticks, size.breach) for x, ticks in ((0.5, good), (2.0, bad)))
-    trace = Trace(*(_joined(a, b) for a, b in ((before.bad, after.bad), (before.total, after.total))))
-    tuning = clean(rng_of("late breach", "tuning"), 10, p0, TICKS, size.null)
-    cell = CELLS[0]
+    cell, good, rng = CELLS[0], 120, rng_of("late breach")
+    before, after = (clean(rng, 10, cell.p0 * x, t, size.breach) for x, t in ((0.5, good), (2.0, TICKS)))
+    trace = Trace(_joined(before.bad, after.bad), _joined(before.total, after.total))
+    tuning = clean(rng_of("late breach", "tuning"), 10, cell.p0, TICKS, size.null)
     told = dict(rules(cell, peers.tuned(tuning, cell.window)))
-    told["E-LIN without restarts"] = lambda t: peers.first(engine.evidence(t, p0, TICKS, start=1.0) >= LIMIT)
-    told["SPRT that knows the rate, from the start"] = lambda t: peers.sprt(t, p0, 2 * p0)
+    told[ONCE] = lambda t: peers.first(engine.evidence(t, cell.p0, TICKS, start=1.0) >= LIMIT)
+    told["SPRT that knows the rate, from the start"] = lambda t: peers.sprt(t, cell.p0, 2 * cell.p0)
     rows, checks = [], []
     for name, rule in told.items():
         stops = rule(trace)
-        early = share(_before(stops, good))
-        right = stops[stops > good]
-        wasted = served(right, _picked(trace, stops > good)) - float(before.bad.sum(0).mean()) if len(right) else 0.0
-        rows.append(
-            (
-                name,
-                per_cent(early),
-                minutes(right, after=good) if len(right) else "-",
-                f"{wasted:.3g}" if len(right) else "-",
-            )
-        )
-        if name == "**E-LIN-R, 60 s**":
-            checks.append(near("late breach, E-LIN-R: minutes after the change", 40, 4.8, delay(right, good)))
-            checks.append(near("late breach, E-LIN-R: judged bad after the change", 43, 5.2, wasted, "bad"))
-        if "without" in name:
-            checks.append(
-                near("late breach, without restarts: minutes after the change", 138, 16.6, delay(right, good))
-            )
-    says = "Hallucination 5 %, 10/min: 120 min at 0.5 x SLO, then 2 x SLO. Delay and bad answers count from the change."
-    head = ("rule", "rolled back before the change (false)", "minutes after the change", "judged bad after the change")
+        late = np.where(stops == NEVER, NEVER, stops - good)[stops > good]
+        cells = ["-", "-"]
+        if len(late) >= ENOUGH * size.breach:
+            wasted = served(late, _picked(after, stops > good))
+            cells = [minutes(late), f"{wasted:.3g}"]
+            checks += _late_checks(name, delay(late), wasted)
+        rows.append((name, per_cent(float((stops <= good).mean())), *cells))
+    says = (
+        "Hallucination 5 %, 10/min: 120 min at 0.5 x SLO, then 2 x SLO. Delay and bad answers count from the change, "
+        "over the runs that were not rolled back before it; - = fewer than a tenth of them."
+    )
+    head = ("rule", "rolled back before the change (false)", "minutes after the change", "judged bad after it")
     return Part((Table("late", "A breach that comes late", says, head, tuple(rows)),), tuple(checks))
+
+
+def _late_checks(name: str, late: float, wasted: float) -> list[Check]:
+    if name == ONCE:
+        return [near("late breach, without restarts: minutes after the change", 138, 16.6, late)]
+    if name != "**E-LIN-R, 60 s**":
+        return []
+    return [
+        near("late breach, E-LIN-R: minutes after the change", 40, 4.8, late),
+        near("late breach, E-LIN-R: judged bad after the change", 43, 5.2, wasted, "bad"),
+    ]
 
 
 def _joined(one: Floats, other: Floats) -> Floats:
     return np.concatenate([one, other])
-
-
-def _before(stops: Stops, tick: int) -> Stops:
-    return np.where(stops <= tick, stops, NEVER).astype(np.int64)
 
 
 def _picked(trace: Trace, runs: peers.Bools) -> Trace:

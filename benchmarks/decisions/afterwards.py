@@ -49,8 +49,8 @@ def month(size: Size, tell: Callable[[str], None]) -> Part:
                 )
             )
     says = (
-        f"{size.month:,} runs of 30 days, hallucination 5 %, 10/min, ticks of 60 s. A = 864,000 rolls back, "
-        "43,200 pages."
+        f"{size.month:,} runs of 30 days, hallucination 5 %, 10/min, ticks of 60 s. A = 864,000 rolls back, 43,200 "
+        "pages."
     )
     head = ("rate", "alarm, A = 43,200", "alarm, A = 864,000")
     return Part((Table("month", "30 days after promotion: false alarms", says, head, tuple(rows)),), tuple(checks))
@@ -75,9 +75,8 @@ def turned(size: Size, tell: Callable[[str], None]) -> Part:
             curves.setdefault(name, []).append((x, None if math.isinf(hours) else hours))
         checks += _quick_checks(size) if x == 2.0 else []
     says = (
-        f"Hallucination 5 %, 200/min: three days at 0.6 x SLO, then a breach for two days; {runs} runs, median "
-        "minutes after "
-        "the change. Argo Rollouts and Flagger watch nothing after promotion. Burn rates are the SRE workbook's "
+        f"Hallucination 5 %, 200/min: three days at 0.6 x SLO, then a breach for two days; {runs} runs, median minutes "
+        "after the change. Argo Rollouts and Flagger watch nothing after promotion. Burn rates are the SRE workbook's "
         "four pairs."
     )
     table = Table(

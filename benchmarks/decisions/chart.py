@@ -81,4 +81,5 @@ def _curve(n: int, curve: Curve, across: list[float], up: list[float], log: bool
     lines = [f'<polyline points="{" ".join(run)}" {style}/>' for run in runs if len(run) > 1]
     right, y = WIDTH - RIGHT + 16, TOP + 8 + 22 * n
     key = f'<line x1="{right}" y1="{y}" x2="{right + 26}" y2="{y}" {style}/>'
-    return [*lines, *dots, key, f'<text x="{right + 34}" y="{y + 4}" {FONT}>{escape(curve.label)}</text>']
+    label = escape(curve.label if dots else f"{curve.label}: never")
+    return [*lines, *dots, key, f'<text x="{right + 34}" y="{y + 4}" {FONT}>{label}</text>']

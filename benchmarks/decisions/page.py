@@ -18,6 +18,7 @@ SECTIONS = (
     ("freeze", ""),
     ("swing", ""),
     ("drift", ""),
+    ("rare", ""),
     ("ramp", ""),
     ("versus-stress", ""),
     ("ten", ""),
@@ -39,12 +40,12 @@ def write(part: Part, facts: Mapping[str, object]) -> None:
 
 def page(part: Part, facts: Mapping[str, object]) -> str:
     """The whole page as Markdown."""
-    runs = int(str(facts["runs at a null"]))
+    runs, cores = int(str(facts["runs at a null"])), str(facts["cores"]).split()[0]
     intro = (
         (HERE / "intro.md")
         .read_text(encoding="utf-8")
         .format(
-            facts=f"{facts['CPU']}, {str(facts['cores']).split()[0]} cores, Python {facts['Python']}, numpy {facts['numpy']}",
+            facts=f"{facts['CPU']}, {cores} cores, Python {facts['Python']}, numpy {facts['numpy']}",
             minutes=f"{float(str(facts['seconds'])) / 60:.0f} min",
             null=runs,
             breach=int(str(facts["runs at a breach"])),

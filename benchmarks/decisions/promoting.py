@@ -52,10 +52,9 @@ def promotion(size: Size, tell: Callable[[str], None]) -> Part:
         for rule, told in _peers(hour, p0).items():
             rows.append((name, rule, *(f"60 ({100 * share(told[x]):.0f} %)" for x in times[:3]), *_wrong(told)))
     says = (
-        "Minutes to the promotion of a good candidate (share promoted), and the share of bad ones promoted. E-PROM "
-        "at 5 % "
-        "(harm: 1 %), at least 15 min. The peers promote when an hour passes without a rollback. Nothing decided is "
-        "a hold."
+        "Minutes to the promotion of a good candidate (share promoted), and the share of bad ones promoted. E-PROM at "
+        "5 % (harm: 1 %), at least 15 min. The peers promote when an hour passes without a rollback. Nothing decided "
+        "is a hold."
     )
     head = ("setting", "rule", ".3x", ".5x", ".6x", "promoted at 1.0x", "at 2x", "at 3x")
     return Part((Table("promotion", "Promotions, right and wrong", says, head, tuple(rows)),), tuple(checks))
@@ -92,8 +91,8 @@ def promotion_stress(size: Size, tell: Callable[[str], None]) -> Part:
             time = [minutes(proven(good, 0.05, 0.05, d)) for d in (1.0, design)]
             rows.append((f"{per_minute}/min", name, f"{design:.2f}", *wrong, *time))
     says = (
-        "Objective 5 %. D is Pearson's dispersion over 24 h of stable at the same volume. Exact for whole "
-        "clusters only."
+        "Objective 5 %. D is Pearson's dispersion over 24 h of stable at the same volume. Exact for whole clusters "
+        "only."
     )
     head = (
         "judged",

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 
 from benchmarks.decisions.peers import NEVER, Stops
-from benchmarks.decisions.traces import Floats, Trace
+from benchmarks.decisions.traces import Trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,8 @@ class Size:
     month: int
 
 
-FULL = Size(4000, 2000, 150, 1500)
-QUICK = Size(1000, 500, 25, 150)
+FULL = Size(10_000, 4000, 400, 2000)
+QUICK = Size(2000, 800, 25, 200)
 
 
 def share(stops: Stops) -> float:
@@ -101,8 +101,13 @@ def per_cent(value: float) -> str:
 def minutes(stops: Stops, tick: float = 1.0, after: int = 0) -> str:
     """The median delay in minutes, and the share that was rolled back where it is not all."""
     found, middle = share(stops), delay(stops, after)
-    told = "-" if math.isinf(middle) else f"{middle * tick:.3g}"
+    told = "-" if math.isinf(middle) else number(middle * tick)
     return told if found > 0.995 else f"{told} ({100 * found:.0f} %)"
+
+
+def number(value: float) -> str:
+    """Three digits, without an exponent."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def near(what: str, expected: float, slack: float, measured: float, unit: str = "min") -> Check:
@@ -164,8 +169,3 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def rates(values: Floats) -> float:
-    """The mean as a plain number."""
-    return float(values.mean())

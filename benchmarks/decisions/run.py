@@ -13,14 +13,15 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmarks import machine
-from benchmarks.decisions import absolute, afterwards, page, promoting, results, stress, together, versus
+from benchmarks.decisions import absolute, afterwards, page, production, promoting, results, stress, together, versus
 from benchmarks.decisions.results import Part, Size
 
 Experiment = Callable[[Size, Callable[[str], None]], Part]
 EXPERIMENTS: Mapping[str, tuple[Experiment, ...]] = {
+    "production": (production.same,),
     "absolute": (absolute.headline, absolute.guarantee, absolute.late_breach, absolute.low_volume),
     "stress": (stress.overdispersed, stress.freeze, stress.swings),
-    "versus": (versus.drifting, versus.ramp, versus.comparison_stress),
+    "versus": (versus.drifting, versus.rare, versus.ramp, versus.comparison_stress),
     "streams": (together.ten_streams,),
     "promotion": (promoting.promotion, promoting.promotion_stress, promoting.intervals),
     "afterwards": (afterwards.month, afterwards.turned),

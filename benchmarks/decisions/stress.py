@@ -55,10 +55,9 @@ def overdispersed(size: Size, tell: Callable[[str], None]) -> Part:
                 rows.append((f"{per_minute}/min", name, rule_name, false, minutes(stops[2.0]), minutes(stops[3.0])))
                 checks += _checks(per_minute, name, rule_name, share(stops[0.9]))
     says = (
-        f"Hallucination 5 %, {size.breach:,} runs of 6 h. ICC x: the rate jumps every tick (beta-binomial). burst: "
-        "2 % of "
-        "the ticks at 6x, mean kept. conversations: 1 to 8 answers, ICC 0.3, in one tick. wandering: 30 min of memory, "
-        "truly above its mean for stretches. glitch: the judge reports 3x for 10 min, on the candidate only."
+        f"Hallucination 5 %, {size.breach:,} runs of 6 h. ICC x: the rate jumps every tick (beta-binomial). burst: 2 % "
+        "of the ticks at 6x, mean kept. conversations: 1 to 8 answers, ICC 0.3, in one tick. wandering: 30 min of "
+        "memory, truly above its mean for stretches. glitch: the judge reports 3x for 10 min, on the candidate only."
     )
     return Part(
         (Table("stress", "Judges and traffic that are not independent", says, HEAD, tuple(rows)),), tuple(checks)
@@ -103,8 +102,7 @@ def freeze(size: Size, tell: Callable[[str], None]) -> Part:
                 )
     says = (
         "5 % of the traffic on the candidate; the judge reports 3x on both for 10 min. In a breach of the candidate "
-        "alone "
-        "stable runs at 0.6 x SLO. FR, or median minutes in a breach."
+        "alone stable runs at 0.6 x SLO. FR, or median minutes in a breach."
     )
     head = ("traffic", "case", "E-LIN-R", "E-LIN-R with the freeze gate", "mean ticks frozen")
     return Part((Table("freeze", "The judge breaks for everyone", says, head, tuple(rows)),), tuple(checks))
@@ -144,9 +142,8 @@ def swings(size: Size, tell: Callable[[str], None]) -> Part:
             rows.append((f"{per_minute}/min", f"± {amount:.0%} every {period} min", *found))
     says = (
         "The mean is 0.95 x SLO, the rate a sine around it. E-LIN-R asks whether the rate is above the limit in any "
-        "block, "
-        "and here it truly is for half of the time: put the objective above the known daily peak, or ask about the "
-        "average."
+        "block, and here it truly is for half of the time: put the objective above the known daily peak, or ask about "
+        "the average."
     )
     head = ("judged", "swing", "Argo 5m, failureLimit 3", "E-LIN without restarts (average)", "E-LIN-R (local)")
     return Part((Table("swing", "A rate that swings around its objective", says, head, tuple(rows)),))

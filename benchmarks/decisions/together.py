@@ -31,10 +31,9 @@ def ten_streams(size: Size, tell: Callable[[str], None]) -> Part:
                 )
         rows += [(f"{per_minute}/min", name, *cells) for name, cells in found.items()]
     says = (
-        "Harm 0.1 % (weight 0.6) and hallucination 5 % (0.4), each half pooled, half over four scenarios. FR when "
-        "all run at "
-        "the same multiple of their SLO; median minutes when one hallucination scenario alone runs at 1.8 or 3.6 x "
-        "its SLO."
+        "Harm 0.1 % (weight 0.6) and hallucination 5 % (0.4), each half pooled, half over four scenarios. FR when all "
+        "run at the same multiple of their SLO; median minutes when one hallucination scenario alone runs at 1.8 or "
+        "3.6 x its SLO."
     )
     head = ("judged", "rule", "FR .6x", "FR .9x", "FR 1.0x", "one scenario 1.8x", "one scenario 3.6x")
     return Part((Table("ten", "Ten streams", says, head, tuple(rows)),), tuple(checks))

@@ -98,13 +98,17 @@ def _beta_binomial(n: int, a: float, b: float) -> list[float]:
 
 
 def wander(rng: Rng, per_tick: float, rate: float, ticks: int, runs: int) -> Trace:
-    """A slow rate: log-normal, sd 0.4, 30 ticks of memory, mean kept. Truly above its mean for stretches."""
+    """A slow rate, truly above its mean for stretches."""
+    return arrivals(rng, per_tick, np.minimum(1.0, wandered(rng, rate, ticks, runs)), ticks, runs)
+
+
+def wandered(rng: Rng, rate: float, ticks: int, runs: int) -> Floats:
+    """Rates that drift: log-normal, sd 0.4, 30 ticks of memory, mean kept."""
     keep, sd = float(np.exp(-1 / 30)), 0.4
-    z, noise = np.empty((ticks, runs)), rng.standard_normal((ticks, runs))
-    z[0] = noise[0]
+    z = rng.standard_normal((ticks, runs))
     for tick in range(1, ticks):
-        z[tick] = keep * z[tick - 1] + np.sqrt(1 - keep**2) * noise[tick]
-    return arrivals(rng, per_tick, np.minimum(1.0, rate * np.exp(sd * z - sd**2 / 2)), ticks, runs)
+        z[tick] = keep * z[tick - 1] + np.sqrt(1 - keep**2) * z[tick]
+    return np.asarray(rate * np.exp(sd * z - sd**2 / 2), dtype=np.float64)
 
 
 def glitch(rng: Rng, per_tick: float, rate: float, ticks: int, runs: int) -> Trace:

@@ -1,15 +1,19 @@
 """Measurements into evidence: one tick's counts booked on every tally and stream they belong to."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
 
-from controller.analysis import elin, streams
-from controller.domain.evidence import Evidence, SloEvidence, StreamEvidence, Tally
+from controller.analysis import dispersion, streams
+from controller.analysis.booking import Booking, packed, unpacked
+from controller.analysis.change import Detector, advance, is_frozen
+from controller.domain.evidence import Evidence, Finding, SloEvidence, Tally
 from controller.domain.measure import Measurement, SeriesMemory
 from controller.domain.names import VersionName
 from controller.domain.rollout import ModelRollout, Slo, StageKind
+
+SCATTER_WINDOW = timedelta(hours=24)
+"""How far back stable's counts are looked at for their dispersion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +22,7 @@ class Scope:
 
     `stage` is None before the first stage (nothing counts yet); `verified` whether its traffic was verified;
     `withdrawn` that the candidate gets no traffic on purpose (not yet, not now, no more), so that sight is judged on
-    stable.
+    stable. `weight` is the candidate's percent of the traffic, live or mirrored.
     """
 
     rollout: ModelRollout
@@ -29,10 +33,16 @@ class Scope:
     withdrawn: bool
     now: datetime
     sampled_at: datetime | None = None
+    weight: int = 0
 
     @property
     def verified(self) -> bool:
         return self.since is not None
+
+    @property
+    def side_by_side(self) -> bool:
+        """Do stable and candidate answer samples of the same requests? Then stable tells what to expect."""
+        return self.stage in (StageKind.SHADOW, StageKind.CANARY)
 
 
 def accumulate(evidence: Evidence, measurements: Sequence[Measurement], series: SeriesMemory, scope: Scope) -> Evidence:
@@ -52,8 +62,34 @@ def _slo(known: SloEvidence, slo: Slo, measurements: Sequence[Measurement], scop
         return _threshold(known, slo, measurements, scope)
     seen = [m.scenario for m in measurements if m.scenario is not None and m.blind is None]
     known = streams.discover(known, slo, seen)
-    booked = tuple(_stream(stream, measurements, scope) for stream in known.streams)
-    return _judge(replace(known, streams=booked), slo, measurements, scope)
+    known = _stable_side(known, slo, _find(measurements, scope.stable, None), scope)
+    frozen = scope.side_by_side and is_frozen(Detector(known.gate))
+    arms = {m.scenario: m for m in measurements if m.version == scope.candidate}
+    beside = {m.scenario: m for m in measurements if m.version == scope.stable}
+    booking = Booking(slo, scope.rollout, scope.stage, scope.verified, scope.weight, frozen)
+    booked = tuple(booking.book(one, arms.get(one.scenario), beside.get(one.scenario)) for one in known.streams)
+    known = replace(known, streams=booked, findings=(*known.findings, *_found(slo, arms, scope)))
+    return _judge(known, slo, measurements, scope)
+
+
+def _stable_side(known: SloEvidence, slo: Slo, stable: Measurement | None, scope: Scope) -> SloEvidence:
+    """What stable's own counts say: does the judge's alarm ring there too, and how much do counts scatter?"""
+    if stable is None or stable.blind is not None or stable.ticks <= 0 or not scope.side_by_side:
+        return known
+    bad = min(stable.bad, stable.total)
+    gate = advance(Detector(known.gate), bad, stable.total, streams.limit(slo), stable.ticks)
+    window = max(2, round(SCATTER_WINDOW / scope.rollout.interval))
+    scatter = dispersion.advance(unpacked(known.scatter), bad, stable.total, window)
+    return replace(known, gate=gate.log_m, scatter=packed(scatter))
+
+
+def _found(slo: Slo, arms: Mapping[str | None, Measurement], scope: Scope) -> Iterator[Finding]:
+    """Bad answers where none is tolerated."""
+    named = slo.scenarios.zero_tolerance if slo.scenarios and scope.stage is not None else ()
+    for name in named:
+        arm = arms.get(name)
+        if arm is not None and arm.blind is None and arm.bad > 0:
+            yield Finding(name, arm.bad, scope.now)
 
 
 def _threshold(known: SloEvidence, slo: Slo, measurements: Sequence[Measurement], scope: Scope) -> SloEvidence:
@@ -69,44 +105,6 @@ def _threshold(known: SloEvidence, slo: Slo, measurements: Sequence[Measurement]
 
 def _find(measurements: Sequence[Measurement], version: VersionName, scenario: str | None) -> Measurement | None:
     return next((m for m in measurements if m.version == version and m.scenario == scenario), None)
-
-
-def _stream(stream: StreamEvidence, measurements: Sequence[Measurement], scope: Scope) -> StreamEvidence:
-    """All that changes in one copy: this runs for every stream of every rollout at every tick."""
-    changes: dict[str, Any] = {}
-    stable = _find(measurements, scope.stable, stream.scenario)
-    if stable is not None and stable.blind is None:
-        changes["stable"] = _plus(stream.stable, stable)
-    candidate = _find(measurements, scope.candidate, stream.scenario)
-    if candidate is not None and candidate.blind is None and scope.stage is not None and candidate.ticks > 0:
-        changes |= _bet(stream, candidate, scope)
-        changes |= {name: _plus(getattr(stream, name), candidate) for name in _tallies(scope)}
-    return replace(stream, **changes) if changes else stream
-
-
-def _bet(stream: StreamEvidence, measured: Measurement, scope: Scope) -> dict[str, Any]:
-    """k > n is carried to the next tick: a verdict counted before its total is late, not lost."""
-    due = stream.surplus + measured.bad
-    bad = min(due, measured.total)
-    purse = elin.Purse(stream.log_s, stream.reserve, stream.ticks)
-    purse = elin.advance(purse, bad, measured.total, stream.p0, scope.rollout.horizon, measured.ticks)
-    return {
-        "log_s": purse.log_s,
-        "reserve": purse.reserve,
-        "ticks": purse.ticks,
-        "surplus": due - bad,
-        "peak": max(stream.peak, elin.log_e(purse)),
-    }
-
-
-def _tallies(scope: Scope) -> Iterator[str]:
-    """Names of the tallies that this tick's counts of the candidate belong to."""
-    yield "all"
-    yield "cohort" if scope.stage is StageKind.COHORT else "proof"
-    if scope.stage is not StageKind.SHADOW:
-        yield "live"
-    if scope.verified:
-        yield "stage"
 
 
 def _plus(tally: Tally, measured: Measurement) -> Tally:

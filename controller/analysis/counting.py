@@ -8,6 +8,7 @@ from math import inf, isfinite
 from controller.analysis.asking import asks, fill, merge
 from controller.analysis.growing import Grown, History, histogram, ratio
 from controller.analysis.index import Indexed
+from controller.analysis.remembering import owner, remembered
 from controller.analysis.slicing import slices
 from controller.domain.measure import BlindCause, Blindness, Measurement, SeriesMemory, Snapshot
 from controller.domain.names import SloName
@@ -49,6 +50,7 @@ def measure(
     tick = _Tick(index, memory, now.timestamp(), interval.total_seconds(), patience, start)
     found: list[Measurement] = []
     learned: dict[str, tuple[float, float]] = {}
+    asked, sighted = set[str](), set[str]()
     for slo in slos:
         for version in versions:
             if isinstance(slo.indicator, PromqlIndicator):
@@ -57,15 +59,18 @@ def measure(
             measured, update = _counts(slo, version, tick, known_scenarios.get(slo.name, ()))
             found += measured
             learned.update(update)
-    return tuple(found), {**memory, **learned}
+            asked.add(owner(slo.name, version.name))
+            if update:
+                sighted.add(owner(slo.name, version.name))
+    return tuple(found), remembered(memory, learned, sighted, asked, tick.now)
 
 
 def _counts(
     slo: Slo, version: Version, tick: _Tick, known: Sequence[str]
 ) -> tuple[Sequence[Measurement], SeriesMemory]:
-    mark = _mark(slo, version)
+    mark, who = _mark(slo, version), owner(slo.name, version.name)
     began = tick.memory.get(mark)
-    history = History(tick.memory, slo.name, began is not None, tick.since, tick.now, tick.patience)
+    history = History(tick.memory, who, began is not None, tick.since, tick.now, tick.patience)
     grown = _grown(slo, version, tick.index, history)
     if isinstance(grown, Blindness):
         return _all_blind(slo, version, grown, known), {}
@@ -85,7 +90,7 @@ def _grown(slo: Slo, version: Version, index: Indexed, history: History) -> Grow
 
 def _mark(slo: Slo, version: Version) -> str:
     """Under this key the memory keeps how far an SLO was tracked for a version; another selector starts anew."""
-    return f"{slo.name}: {version.identity.label}={version.identity.value}: {slo.indicator!r}"
+    return f"{owner(slo.name, version.name)}: {version.identity.label}={version.identity.value}: {slo.indicator!r}"
 
 
 def _ticks(grown: Grown, began: tuple[float, float] | None, interval: float) -> int:

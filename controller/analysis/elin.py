@@ -43,11 +43,12 @@ def log_factor(bet: float, bad: float, total: float, p0: float) -> float:
     return math.log1p(bet * bad) - math.log1p(bet * total * p0)
 
 
-def advance(
-    purse: Purse, bad: float, total: float, p0: float, horizon: int, ticks: int, start: float = START
-) -> Purse:
-    """The purse after one measurement that covers `ticks` nominal ticks of a planned `horizon` (in ticks)."""
-    stake = _stake(purse, horizon, ticks)
+def advance(purse: Purse, bad: float, total: float, p0: float, horizon: int, ticks: int, start: float = START) -> Purse:
+    """The purse after one measurement that covers `ticks` nominal ticks of a planned `horizon` (in ticks).
+
+    `start` is the part of the money staked at once: 1 judges the average since the start, not every block by itself.
+    """
+    stake = _stake(purse, horizon, ticks, start)
     log_stake = math.log(stake) if stake > 0 else NO_MONEY
     log_s = tuple(
         min(log_factor(bet, bad, total, p0), CAP) + log_add(money, log_stake)
@@ -56,9 +57,9 @@ def advance(
     return Purse(tuple(max(s, NO_MONEY) for s in log_s), purse.reserve - stake, purse.ticks + ticks)
 
 
-def _stake(purse: Purse, horizon: int, ticks: int) -> float:
+def _stake(purse: Purse, horizon: int, ticks: int, start: float) -> float:
     left = max(0, min(ticks, horizon - purse.ticks))
-    wanted = (1 - START) / horizon * left + (START if purse.ticks == 0 else 0.0)
+    wanted = (1 - start) / horizon * left + (start if purse.ticks == 0 else 0.0)
     return min(wanted, purse.reserve)
 
 

@@ -1,6 +1,6 @@
 """How much each series of one SLI and version grew since it was last read, or why that cannot be known. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from controller.analysis.deltas import NotACounterError, Point, growth, growth_of_pair, paired
@@ -14,7 +14,8 @@ from controller.domain.rollout import Identity, LatencyIndicator, RatioIndicator
 class History:
     """What was known before this tick. `tracked`: the SLI and version were measured before; times in unix seconds.
 
-    Every SLO remembers its series under its own name (`owner`): one that is blind must not lose what another counted.
+    Every SLO and version remembers its series under its own name (`owner`): one that is blind must not lose what
+    another counted.
     """
 
     memory: SeriesMemory
@@ -30,7 +31,10 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one series adds. `newest` is when it was last sampled; `is_bad` that it counts bad answers."""
+    """What one series adds, weighed. `newest` is when it was last sampled; `is_bad` that it counts bad answers.
+
+    `weight` is how many answers each judged one stands for.
+    """
 
     labels: dict[str, str]
     newest: float
@@ -38,6 +42,7 @@ class Part:
     bad: float = 0.0
     total: float = 0.0
     errors: float = 0.0
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,7 @@ def ratio(indicator: RatioIndicator, identity: Identity, index: Indexed, history
         roles.append({row.key: row for row in rows})
     bad, total, errors = roles[0], roles[1], roles[2] if len(roles) > 2 else {}
     parts, memory, fresh = [], {}, False
+    weigh = _weigher(indicator)
     for key, row in {**total, **bad, **errors}.items():
         try:
             before = history.memory.get(history.key(row)) if history.tracked else row.samples[-1]
@@ -67,9 +73,19 @@ def ratio(indicator: RatioIndicator, identity: Identity, index: Indexed, history
         except NotACounterError as error:
             return _not_a_counter(row, error)
         fresh = fresh or before is None or row.newest > before[0]
-        part = Part(row.labels, row.newest, key in bad, *(grown * (key in role) for role in (bad, total, errors)))
-        parts.append(part)
+        weight = weigh(row)
+        of_bad, of_total, of_errors = (weight * grown * (key in role) for role in (bad, total, errors))
+        parts.append(Part(row.labels, row.newest, key in bad, of_bad, of_total, of_errors, weight))
     return Grown(parts, memory, max(part.newest for part in parts), fresh)
+
+
+def _weigher(indicator: RatioIndicator) -> Callable[[Row], float]:
+    """How many answers each judged one of a series stands for."""
+    weights = indicator.weights
+    if weights is None:
+        return lambda row: 1.0
+    label, known = weights.label, dict(weights.values)
+    return lambda row: known.get(row.labels.get(label, ""), 1.0)
 
 
 def histogram(indicator: LatencyIndicator, identity: Identity, index: Indexed, history: History) -> Grown | Blindness:

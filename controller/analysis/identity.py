@@ -5,9 +5,17 @@ from itertools import chain
 
 from controller.analysis.asking import Ask, fill, merge, selectors
 from controller.analysis.index import Indexed, Row
-from controller.analysis.looking import below, find, histogram_of, no_bucket, said
+from controller.analysis.looking import below, find, histogram_of, listed, no_bucket, said
 from controller.domain.measure import BlindCause, Blindness, FamilyAsk, QueryAsk, Snapshot
-from controller.domain.rollout import LatencyIndicator, ModelRollout, PromqlIndicator, Selector, Slo, Version
+from controller.domain.rollout import (
+    LatencyIndicator,
+    ModelRollout,
+    PromqlIndicator,
+    RatioIndicator,
+    Selector,
+    Slo,
+    Version,
+)
 
 FIX = {
     BlindCause.ABSENT: "create every label combination at zero when the exporter starts, or set metrics.identity",
@@ -51,6 +59,7 @@ def _problems(slo: Slo, stable: Version, candidate: Version, index: Indexed) -> 
     for version in (stable, candidate):
         yield from _bound_problems(slo, version, index)
         yield from _scenario_problems(slo, version, index)
+        yield from _weight_problems(slo, version, index)
 
 
 def _sentence(slo: Slo, why: Blindness) -> str:
@@ -100,6 +109,19 @@ def _no_scenario(slo: Slo, selector: Selector, version: Version, value: str, the
     values = ", ".join(sorted(one for one in there if one)) or "none"
     what = f'no series of {said(selector, version.identity)} has {label}="{value}"; its values are {values}'
     return f"slo {slo.name}: {what}. To fix it, create every {label} at zero when the exporter starts"
+
+
+def _weight_problems(slo: Slo, version: Version, index: Indexed) -> Iterator[str]:
+    """Weights that no series has are a label misspelt: every answer would stand for one."""
+    if not isinstance(slo.indicator, RatioIndicator) or slo.indicator.weights is None:
+        return
+    label, wanted = slo.indicator.weights.label, [name for name, _ in slo.indicator.weights.values]
+    rows = _visible(index, slo.indicator.total, version)
+    there = {row.labels.get(label, "") for row in rows}
+    if rows and not there & set(wanted):
+        values = listed(sorted(value for value in there if value)) or "none"
+        what = f"no series of {said(slo.indicator.total, version.identity)} has a {label} of {listed(wanted)}"
+        yield f"slo {slo.name}: {what}; its values are {values}. To fix it, set indicator.ratio.weights to them"
 
 
 def _value_problems(slo: Slo, indicator: PromqlIndicator, versions: Sequence[Version], index: Indexed) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """One snapshot, sorted once: which series of a family have which label values. Shared by every rollout of a sampler."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from controller.domain.measure import FamilyReading, Labels, Snapshot, ValueReading
@@ -9,7 +9,6 @@ from controller.domain.rollout import Matcher
 Sample = tuple[float, float]
 Postings = dict[str, set[int]]
 """Per value of a label, which rows of the family have it: numbers, because sets of them intersect fastest."""
-NOWHERE: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,11 +67,10 @@ class Indexed:
         """The series of a family that fulfil every matcher; a label that a series lacks has the value ""."""
         if not match:
             return self.family(metric)
-        narrowest, *rest = sorted(match, key=lambda one: self._weight(metric, one))
-        found = self._holding(metric, narrowest)
-        for one in rest:
-            postings = self._by(metric, one.label)
-            found = set().union(*(found & postings.get(value, NOWHERE) for value in one.values))
+        narrowest, *others = sorted((self._holding(metric, one) for one in match), key=_size)
+        found: set[int] = set().union(*narrowest)
+        for sets in others:
+            found = set().union(*[found & one for one in sets])
         rows = self.family(metric)
         return [rows[number] for number in sorted(found)]
 
@@ -80,13 +78,14 @@ class Indexed:
         """The values a label has in a family, sorted; "" stands for series without it."""
         return tuple(sorted(self._by(metric, label)))
 
-    def _holding(self, metric: str, matcher: Matcher) -> Set[int]:
-        postings = self._by(metric, matcher.label)
-        return set().union(*(postings.get(value, NOWHERE) for value in matcher.values))
+    def prepare(self, metric: str, labels: Iterable[str]) -> None:
+        """Build what `rows` needs for these labels now: else several threads build it at the same time."""
+        for label in labels:
+            self._by(metric, label)
 
-    def _weight(self, metric: str, matcher: Matcher) -> int:
+    def _holding(self, metric: str, matcher: Matcher) -> list[set[int]]:
         postings = self._by(metric, matcher.label)
-        return sum(len(postings.get(value, NOWHERE)) for value in matcher.values)
+        return [postings[value] for value in matcher.values if value in postings]
 
     def _by(self, metric: str, label: str) -> Postings:
         postings = self._postings.get((metric, label))
@@ -96,3 +95,7 @@ class Indexed:
                 postings.setdefault(row.labels.get(label, ""), set()).add(number)
             self._postings[metric, label] = postings
         return postings
+
+
+def _size(sets: Sequence[set[int]]) -> int:
+    return sum(map(len, sets))

@@ -1,17 +1,24 @@
 """Evidence + counts -> evidence, verdicts, ledgers: the one function that judges, live and in every replay."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
-from controller.analysis import elin, ledger, proof, sight
+from controller.analysis import proof, sight
 from controller.analysis.accumulate import Scope, accumulate
+from controller.analysis.booking import unpacked
+from controller.analysis.change import Detector, log_m
+from controller.analysis.dispersion import dispersion
 from controller.analysis.interval import interval
-from controller.domain.evidence import Evidence, SloEvidence, StreamEvidence
+from controller.analysis.judge_error import for_promotion
+from controller.analysis.ledgers import ledgers_of, log_e
+from controller.analysis.streams import error_of
+from controller.domain.evidence import Against, Evidence, SloEvidence, StreamEvidence
 from controller.domain.measure import BlindCause, Blindness, Measurement, SeriesMemory
+from controller.domain.names import SloName
 from controller.domain.rollout import ModelRollout, OnBreach, Slo
 from controller.domain.verdict import Judgement, LedgerVerdict, StreamVerdict, Verdict
 
-ENGINE = "e-lin-r/1"
+ENGINE = "e-lin-r/2"
 """Name of the decision engine, kept with every decision so that it can be replayed."""
 
 SCENARIO_HEADROOM = 3.0
@@ -31,35 +38,50 @@ def verdicts(evidence: Evidence, rollout: ModelRollout) -> Judgement:
     """What the evidence says now; reading it again changes nothing."""
     known = [(slo, evidence.of(slo.name)) for slo in rollout.slos]
     pairs = [(slo, mine) for slo, mine in known if mine is not None]
-    ledgers = tuple(_ledger(action, pairs, rollout) for action in (OnBreach.ROLLBACK, OnBreach.HOLD))
+    ledgers = tuple(ledgers_of(pairs, rollout, evidence.trusted))
     streams = [verdict for slo, mine in pairs for verdict in _slo(slo, mine, rollout, ledgers)]
-    return Judgement(tuple(streams), tuple(one for one in ledgers if one is not None))
+    return Judgement(tuple(streams), ledgers)
 
 
-def _ledger(action: OnBreach, pairs: Sequence[tuple[Slo, SloEvidence]], rollout: ModelRollout) -> LedgerVerdict | None:
-    mine = [(slo, known) for slo, known in pairs if slo.on_breach is action and known.streams]
-    entries = [_entry(slo, stream) for slo, known in mine for stream in known.streams]
-    if not entries:
-        return None
-    return ledger.read(action, entries, sum(known.reserve_weight for _, known in mine), rollout.max_false_rollback)
-
-
-def _entry(slo: Slo, stream: StreamEvidence) -> ledger.Entry:
-    return ledger.Entry(slo.name, stream.scenario, stream.weight, stream.budget, log_e(stream))
-
-
-def log_e(stream: StreamEvidence) -> float:
-    """log E of a stream as stored."""
-    return elin.log_e(elin.Purse(stream.log_s, stream.reserve, stream.ticks))
-
-
-def _slo(
-    slo: Slo, known: SloEvidence, rollout: ModelRollout, ledgers: Sequence[LedgerVerdict | None]
-) -> list[StreamVerdict]:
+def _slo(slo: Slo, known: SloEvidence, rollout: ModelRollout, ledgers: Sequence[LedgerVerdict]) -> list[StreamVerdict]:
     if slo.threshold is not None:
         return [_threshold(slo, known)]
-    named = {one.guilty for one in ledgers if one is not None and one.breached}
-    return [_stream(slo, known, stream, rollout, (slo.name, stream.scenario) in named) for stream in known.streams]
+    named = {one.guilty for one in ledgers if one.breached}
+    found = [
+        _stream(slo, known, stream, rollout, (slo.name, stream.scenario, stream.against) in named)
+        for stream in known.streams
+    ]
+    return [*found, *_changes(slo, known, named)]
+
+
+def _changes(
+    slo: Slo, known: SloEvidence, named: Container[tuple[SloName, str | None, Against] | None]
+) -> list[StreamVerdict]:
+    """The detectors beside the streams: log M in the place of log E."""
+    return [
+        _change(slo, s, (slo.name, s.scenario, "change") in named) for s in known.streams if s.against == "objective"
+    ]
+
+
+def _change(slo: Slo, stream: StreamEvidence, guilty: bool) -> StreamVerdict:
+    lower, upper = interval(stream.all.bad, stream.all.total)
+    return StreamVerdict(
+        slo.name,
+        stream.scenario,
+        Verdict.BREACH if guilty else Verdict.INCONCLUSIVE,
+        slo.on_breach,
+        slo.max_bad,
+        bad=stream.all.bad,
+        total=stream.all.total,
+        rate=stream.all.bad / stream.all.total if stream.all.total else None,
+        lower=lower,
+        upper=upper,
+        log_e=log_m(Detector(stream.change)),
+        guilty=guilty,
+        stable_bad=stream.stable.bad,
+        stable_total=stream.stable.total,
+        against="change",
+    )
 
 
 def _threshold(slo: Slo, known: SloEvidence) -> StreamVerdict:
@@ -87,17 +109,18 @@ def _threshold(slo: Slo, known: SloEvidence) -> StreamVerdict:
 
 def _stream(slo: Slo, known: SloEvidence, stream: StreamEvidence, rollout: ModelRollout, named: bool) -> StreamVerdict:
     tally, evidence = stream.all, log_e(stream)
-    lower, upper = interval(tally.bad, tally.total)
-    log_p = proof.log_proof(stream.proof.bad, stream.proof.total, stream.p0)
+    scatter = dispersion(unpacked(known.scatter))
+    lower, upper = interval(tally.bad, tally.total, dispersion=scatter)
+    log_p = proof.log_proof(stream.proof.bad, stream.proof.total, _proof_limit(slo), scatter)
     guilty = named or _alone(slo, stream, rollout.max_false_rollback)
-    proven = _proven(slo, stream, log_p)
+    proven = _proven(slo, stream, log_p, scatter)
     blind = known.blind if _concerns(known, slo, stream) else None
     return StreamVerdict(
         slo.name,
         stream.scenario,
         _verdict(blind is not None, guilty, proven),
         slo.on_breach,
-        stream.p0,
+        slo.max_bad,
         bad=tally.bad,
         total=tally.total,
         rate=tally.bad / tally.total if tally.total else None,
@@ -112,7 +135,14 @@ def _stream(slo: Slo, known: SloEvidence, stream: StreamEvidence, rollout: Model
         stable_bad=stream.stable.bad,
         stable_total=stream.stable.total,
         blind=blind,
+        against=stream.against,
     )
+
+
+def _proof_limit(slo: Slo) -> float:
+    """The objective as this SLO's judge would report it, for a proof."""
+    assert slo.max_bad is not None
+    return for_promotion(slo.max_bad, error_of(slo))
 
 
 def _concerns(known: SloEvidence, slo: Slo, stream: StreamEvidence) -> bool:
@@ -124,10 +154,8 @@ def _concerns(known: SloEvidence, slo: Slo, stream: StreamEvidence) -> bool:
 
 
 def _alone(slo: Slo, stream: StreamEvidence, budget: float) -> bool:
-    entry = _entry(slo, stream)
-    if slo.on_breach is OnBreach.ALERT:
-        return entry.log_e >= math.log(1 / budget)
-    return ledger.is_guilty(entry, budget)
+    """Only `alert` SLOs act on their own; the others are named by their ledger."""
+    return slo.on_breach is OnBreach.ALERT and log_e(stream) >= math.log(1 / budget)
 
 
 def _verdict(blind: bool, guilty: bool, proven: bool) -> Verdict:
@@ -139,18 +167,18 @@ def _verdict(blind: bool, guilty: bool, proven: bool) -> Verdict:
     return Verdict.PASS if proven else Verdict.INCONCLUSIVE
 
 
-def _proven(slo: Slo, stream: StreamEvidence, log_p: float) -> bool:
-    if stream.proof.total < proof.MIN_SAMPLES:
+def _proven(slo: Slo, stream: StreamEvidence, log_p: float, scatter: float) -> bool:
+    if stream.proof.total < proof.MIN_SAMPLES or stream.against == "stable":
         return False
     if stream.scenario is None:
         return log_p >= math.log(1 / slo.max_false_promotion)
-    upper = interval(stream.proof.bad, stream.proof.total)[1]
+    upper = interval(stream.proof.bad, stream.proof.total, dispersion=scatter)[1]
     return upper <= min(1.0, SCENARIO_HEADROOM * stream.p0)
 
 
 def _needed(slo: Slo, stream: StreamEvidence) -> float:
     have = stream.proof
-    return proof.answers_needed(have.bad, have.total, stream.p0, slo.max_false_promotion)
+    return proof.answers_needed(have.bad, have.total, _proof_limit(slo), slo.max_false_promotion)
 
 
 def blind_now(evidence: Evidence) -> tuple[SloEvidence, ...]:

@@ -45,9 +45,14 @@ class Relative:
         return self.stable.bad / self.stable.total
 
 
-def fresh(prior: float) -> Relative:
-    """No evidence yet; `prior` is the expected rate of stable (0..1), for example the objective."""
-    return Relative(prior, Tally(PRIOR_ANSWERS * prior, PRIOR_ANSWERS))
+def fresh(expected: float) -> Relative:
+    """No evidence yet; `expected` is the rate of stable (0..1) to begin with, for example the objective."""
+    return Relative(expected, prior(expected))
+
+
+def prior(expected: float) -> Tally:
+    """What is known of stable before any answer: worth a hundred answers at the expected rate."""
+    return Tally(PRIOR_ANSWERS * expected, PRIOR_ANSWERS)
 
 
 def cluster(share: float) -> int:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from controller.analysis.accumulate import Scope
+from controller.analysis.change import Detector, is_frozen
 from controller.domain.evidence import Evidence, SloEvidence, Tally
 from controller.domain.measure import BlindCause, Blindness, Measurement
 from controller.domain.rollout import RatioIndicator, Slo
@@ -38,7 +39,19 @@ def _blindness(
         return Blindness(BlindCause.ABSENT, f"nothing was measured for {watched}")
     required = slo.scenarios.required if slo.scenarios else ()
     told = (m.blind for m in mine if m.blind is not None and (m.scenario is None or m.scenario in required))
-    return next(told, None) or _hopeless(slo, measurements, scope) or _judge_blindness(known, slo, scope)
+    return (
+        next(told, None)
+        or _hopeless(slo, measurements, scope)
+        or _judge_blindness(known, slo, scope)
+        or _frozen(known, slo, scope)
+    )
+
+
+def _frozen(known: SloEvidence, slo: Slo, scope: Scope) -> Blindness | None:
+    """The judge's alarm on stable: what stable shows too is not the candidate's doing."""
+    if slo.max_bad is None or not scope.side_by_side or not is_frozen(Detector(known.gate)):
+        return None
+    return Blindness(BlindCause.FROZEN, f"{scope.stable} went over the limit too: the judge or the questions changed")
 
 
 def _hopeless(slo: Slo, measurements: Sequence[Measurement], scope: Scope) -> Blindness | None:

@@ -1,11 +1,12 @@
 """The pooled measurement of an SLI and version, and one per scenario. Pure."""
 
 from collections.abc import Iterable, Sequence
+from math import fsum
 
 from controller.analysis.growing import Part
 from controller.domain.measure import BlindCause, Blindness, Measurement
 from controller.domain.names import VersionName
-from controller.domain.rollout import Scenarios, Slo
+from controller.domain.rollout import RatioIndicator, Scenarios, Slo
 
 Sums = dict[str, tuple[float, float, float]]
 NOTHING = (0.0, 0.0, 0.0)
@@ -18,12 +19,13 @@ def slices(
 
     Parts whose last sample lies before `oldest` (unix seconds) are no sign of life of a scenario.
     """
-    pooled = _summed(parts)
+    once_per = slo.indicator.once_per if isinstance(slo.indicator, RatioIndicator) else None
+    pooled = _summed(parts, once_per)
     whole = Measurement(slo.name, version, None, *pooled, ticks=ticks)
     if slo.scenarios is None:
         return (whole,)
     names = _names(slo.scenarios, parts, known)
-    sums = _by_value(slo.scenarios.label, parts)
+    sums = _by_value(slo.scenarios.label, parts, once_per)
     alive = {part.labels.get(slo.scenarios.label, "") for part in parts if part.newest >= oldest}
     alive_bad = {part.labels.get(slo.scenarios.label, "") for part in parts if part.is_bad and part.newest >= oldest}
     return (
@@ -66,17 +68,31 @@ def _names(scenarios: Scenarios, parts: Iterable[Part], known: Sequence[str]) ->
     return list(dict.fromkeys((*scenarios.required, *known, *seen)))
 
 
-def _by_value(label: str, parts: Iterable[Part]) -> Sums:
-    sums: Sums = {}
+def _by_value(label: str, parts: Iterable[Part], once_per: str | None) -> Sums:
+    groups: dict[str, list[Part]] = {}
     for part in parts:
-        value = part.labels.get(label, "")
-        bad, total, errors = sums.get(value, NOTHING)
-        sums[value] = (bad + part.bad, total + part.total, errors + part.errors)
-    return sums
+        groups.setdefault(part.labels.get(label, ""), []).append(part)
+    return {value: _summed(group, once_per) for value, group in groups.items()}
 
 
-def _summed(parts: Iterable[Part]) -> tuple[float, float, float]:
-    bad = total = errors = 0.0
+def _summed(parts: Sequence[Part], once_per: str | None) -> tuple[float, float, float]:
+    """Bad, total, errors; exactly rounded, so that the order of series makes no difference even to weighed counts."""
+    bad = fsum([part.bad for part in parts]) if once_per is None else _bad_once(parts, once_per)
+    return bad, fsum([part.total for part in parts]), fsum([part.errors for part in parts])
+
+
+def _bad_once(parts: Sequence[Part], label: str) -> float:
+    """Bad answers, of each value of `label` at most one: the one that stands for most.
+
+    What has no such label counts in full: nobody's bad answers are hidden behind those of somebody else.
+    """
+    groups: dict[str, list[Part]] = {}
     for part in parts:
-        bad, total, errors = bad + part.bad, total + part.total, errors + part.errors
-    return bad, total, errors
+        if part.bad > 0:
+            groups.setdefault(part.labels.get(label, ""), []).append(part)
+    unnamed = fsum([part.bad for part in groups.pop("", ())])
+    return fsum([unnamed, *(_once(group) for group in groups.values())])
+
+
+def _once(parts: Sequence[Part]) -> float:
+    return min(fsum([part.bad for part in parts]), min(part.weight for part in parts))

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from controller.analysis.judge_error import JudgeError, for_rollback
+from controller.analysis.relative import prior
 from controller.domain.evidence import Evidence, SloEvidence, StreamEvidence
 from controller.domain.names import Digest, SloName
 from controller.domain.rollout import ModelRollout, Slo
@@ -28,19 +30,37 @@ def born(slo: Slo, weight: float, budget: float = 1.0) -> SloEvidence:
     if slo.max_bad is None:
         return SloEvidence(slo.name, slo.definition)
     if slo.scenarios is None:
-        pooled = StreamEvidence(None, weight, slo.max_bad, budget)
-        return SloEvidence(slo.name, slo.definition, (pooled,))
+        return SloEvidence(slo.name, slo.definition, pair(slo, None, weight, budget))
     return with_scenarios(SloEvidence(slo.name, slo.definition), slo, weight, budget, slo.scenarios.required)
 
 
 def with_scenarios(known: SloEvidence, slo: Slo, weight: float, budget: float, scenarios: Sequence[str]) -> SloEvidence:
     """Half of the weight to the pooled stream, half equally to the scenarios, a tenth kept for new ones."""
-    assert slo.max_bad is not None
     kept = weight * SCENARIO_RESERVE
     half = (weight - kept) / 2
-    pooled = StreamEvidence(None, half if scenarios else weight - kept, slo.max_bad, budget)
-    slices = tuple(StreamEvidence(name, half / len(scenarios), slo.max_bad, budget) for name in sorted(scenarios))
-    return replace(known, streams=(pooled, *slices), reserve_weight=kept)
+    pooled = pair(slo, None, half if scenarios else weight - kept, budget)
+    slices = [pair(slo, name, half / len(scenarios), budget) for name in sorted(scenarios)]
+    return replace(known, streams=(*pooled, *(stream for two in slices for stream in two)), reserve_weight=kept)
+
+
+def pair(slo: Slo, scenario: str | None, weight: float, budget: float) -> tuple[StreamEvidence, ...]:
+    """The stream against the objective, and with `versusStable` one against stable: half of the weight each."""
+    p0 = limit(slo)
+    if slo.versus_stable is None:
+        return (StreamEvidence(scenario, weight, p0, budget),)
+    relative = StreamEvidence(scenario, weight / 2, p0, budget, against="stable", prior=p0, memory=prior(p0))
+    return StreamEvidence(scenario, weight / 2, p0, budget), relative
+
+
+def limit(slo: Slo) -> float:
+    """The objective as this SLO's judge would report it, for a rollback (statistics, section 6)."""
+    assert slo.max_bad is not None
+    return for_rollback(slo.max_bad, error_of(slo))
+
+
+def error_of(slo: Slo) -> JudgeError:
+    """How the judge of this SLO errs, as the spec says."""
+    return JudgeError(slo.judge.sensitivity, slo.judge.specificity)
 
 
 def discover(known: SloEvidence, slo: Slo, scenarios: Sequence[str]) -> SloEvidence:
@@ -58,8 +78,8 @@ def discover(known: SloEvidence, slo: Slo, scenarios: Sequence[str]) -> SloEvide
         return with_scenarios(known, slo, weight, known.streams[0].budget, everyone)
     for name in new:
         part = known.reserve_weight / 2
-        stream = StreamEvidence(name, part, slo.max_bad, known.streams[0].budget)
-        known = replace(known, streams=(*known.streams, stream), reserve_weight=known.reserve_weight - part)
+        new_streams = pair(slo, name, part, known.streams[0].budget)
+        known = replace(known, streams=(*known.streams, *new_streams), reserve_weight=known.reserve_weight - part)
     return known
 
 

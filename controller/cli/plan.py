@@ -45,7 +45,7 @@ def plan(
 ) -> None:
     """Show stage by stage what would happen, and which breach is seen when."""
     flow = flow_of(traffic, sampling)
-    rollout = _read(file, name)
+    rollout = read_rollout(file, name)
     from controller.cli import planning
 
     planned = planning.plan(rollout, flow)
@@ -75,7 +75,8 @@ def flow_of(traffic: str | None, sampling: str) -> "Flow | None":
         raise CommandError(f"--traffic {traffic}: write it as 600/min, 10/s or 5000/h", Code.WRONG_USE) from None
 
 
-def _read(file: Path, name: str | None) -> "ModelRollout":
+def read_rollout(file: Path, name: str | None) -> "ModelRollout":
+    """The one rollout of a file, or the named one. Raises CommandError."""
     from controller.domain.names import RolloutKey
     from controller.spec.parse import parse_bytes
 

@@ -18,6 +18,11 @@ LOG_CALM = math.log(3.0)
 """A stream above this has rollback evidence of its own: it may not advance, even with a proof."""
 
 
+LOG_RESTLESS = math.log(20.0)
+"""A comparison of a version with itself that ever got this far is not calm on this traffic (statistics, section 2)."""
+ENOUGH_FOR_TRUST = 1_000
+
+
 def advance(turn: Turn) -> Turn:
     """Rule of Progressing: count the stage from its verification, complete it, or say what it waits for."""
     mark = turn.position.traffic
@@ -55,7 +60,9 @@ def whats_missing(turn: Turn) -> tuple[str, ...]:
     left = stage.min_duration - (turn.now - since)
     if left > timedelta():
         missing.append(f"{_duration(left)} of minDuration")
-    missing += [text for s in _gating(turn) if (text := _stream_missing(s, stage)) is not None]
+    named = _required(turn)
+    told = (_stream_missing(s, stage, (s.slo, s.scenario) in named) for s in _gating(turn))
+    missing += [text for text in told if text is not None]
     missing += [f"{s.slo} cannot be measured" for s in turn.judgement.blind()]
     judged = {s.slo for s in turn.judgement.streams}
     missing += [f"{slo.name} has no evidence" for slo in turn.run.spec.slos if slo.name not in judged]
@@ -63,12 +70,21 @@ def whats_missing(turn: Turn) -> tuple[str, ...]:
 
 
 def _gating(turn: Turn) -> tuple[StreamVerdict, ...]:
-    """Streams that decide on going up: `alert` SLOs are told, they do not gate."""
-    return tuple(s for s in turn.judgement.streams if s.on_breach is not OnBreach.ALERT)
+    """Streams that decide on going up: `alert` SLOs are told, they do not gate; detectors of change are no evidence."""
+    return tuple(s for s in turn.judgement.streams if s.on_breach is not OnBreach.ALERT and s.against != "change")
 
 
-def _stream_missing(s: StreamVerdict, stage: Stage) -> str | None:
+def _required(turn: Turn) -> frozenset[tuple[str, str | None]]:
+    """The streams that a proof is asked of: every SLO's pooled one and its required scenarios."""
+    slos = turn.run.spec.slos
+    named = ((slo.name, name) for slo in slos if slo.scenarios for name in slo.scenarios.required)
+    return frozenset([*((slo.name, None) for slo in slos), *named])
+
+
+def _stream_missing(s: StreamVerdict, stage: Stage, required: bool) -> str | None:
     name = f"{s.slo}/{s.scenario}" if s.scenario else s.slo
+    if s.against == "stable":
+        return f"{name} looks worse than stable" if s.log_e >= LOG_CALM else None
     if s.value is not None or s.objective is None or s.strikes:
         return None if s.strikes == 0 else f"{name}: {s.value} is outside of its threshold"
     if s.log_e >= LOG_CALM:
@@ -76,7 +92,7 @@ def _stream_missing(s: StreamVerdict, stage: Stage) -> str | None:
     needed = max(1, stage.min_samples)
     if s.scenario is None and s.stage_total < needed:
         return f"{name}: {needed - s.stage_total:,.0f} more judged answers in this stage"
-    if stage.require is Require.PROVEN and s.scenario is None and not s.proven:
+    if stage.require is Require.PROVEN and required and not s.proven:
         return f"{name}: about {max(s.proof_needed, 1):,.0f} more judged answers for a proof"
     return None
 
@@ -125,6 +141,19 @@ def complete(turn: Turn) -> Turn:
     return _promote(turn)
 
 
+def _trust(turn: Turn) -> Turn:
+    """A run of the same bundle against itself that kept the comparison with stable calm: it may roll back from now on."""
+    run, evidence = turn.run, turn.evidence
+    stable = run.spec.find(run.stable)
+    if stable is None or evidence is None or not stable.pinned or stable.digest != run.digest:
+        return turn
+    compared = [stream for slo in evidence.slos for stream in slo.streams if stream.against == "stable"]
+    judged = all(min(s.all.total, s.stable.total) >= ENOUGH_FOR_TRUST for s in compared if s.scenario is None)
+    if not compared or not judged or max(stream.peak for stream in compared) >= LOG_RESTLESS:
+        return turn
+    return turn.at(trusted=True).tell(Reason.TRUSTED, Severity.INFO, run=run.id)
+
+
 def _promote(turn: Turn) -> Turn:
     run = turn.run
     assert run.current.kind is StageKind.FULL
@@ -133,6 +162,7 @@ def _promote(turn: Turn) -> Turn:
         rejected = (*turn.position.rejected, run.digest)
         turn = turn.at(phase=Phase.COMPLETED, rejected=rejected, message="observe: would have been promoted")
         return turn.route_to(Split(run.stable))
+    turn = _trust(turn)
     turn = turn.tell(Reason.PROMOTED, Severity.INFO, candidate=run.candidate, former=run.stable, run=run.id)
     turn = turn.at(phase=Phase.COMPLETED, stable=run.candidate, former=run.stable, promoted_at=turn.now, message="")
     return turn.route_to(Split(run.candidate))

@@ -6,11 +6,13 @@ from dataclasses import replace
 from controller.analysis import streams
 from controller.analysis.judge import blind_now
 from controller.decision.begin import enter_stage, give_up, start_run
+from controller.decision.edits import end_run
+from controller.decision.findings import findings, reviewed
 from controller.decision.turn import Turn, loading
 from controller.domain.decision import Reason, Severity
 from controller.domain.request import Ask, OperatorRequest
 from controller.domain.rollout import OnBreach
-from controller.domain.state import HeldCause, Phase
+from controller.domain.state import Cause, HeldCause, Phase
 
 RUNNING = frozenset(
     {Phase.PENDING, Phase.PROGRESSING, Phase.HELD, Phase.PAUSED, Phase.AWAITING_APPROVAL, Phase.STALLED}
@@ -57,9 +59,15 @@ def _resume(turn: Turn, request: OperatorRequest) -> Turn:
         return _resume_paused(told)
     if position.phase is not Phase.HELD or position.held is None:
         return _refuse(turn, request, f"nothing to resume: {position.phase.value}")
+    if position.held is HeldCause.REVIEW:
+        return _refuse(turn, request, "a finding waits for a person: `review --confirm` or `review --dismiss`")
     if position.held is HeldCause.BLIND:
         return _refuse(turn, request, "blind: it goes on by itself when the metrics can be read again")
-    if position.held is HeldCause.EXTERNAL and turn.evidence is not None and blind_now(turn.evidence):
+    if (
+        position.held in (HeldCause.EXTERNAL, HeldCause.FROZEN)
+        and turn.evidence is not None
+        and blind_now(turn.evidence)
+    ):
         return _refuse(turn, request, "blind: traffic goes up again only when the metrics can be read; try again then")
     return _RESUMES[position.held](told)
 
@@ -93,6 +101,11 @@ def _resume_deadline(turn: Turn) -> Turn:
         return turn.with_run(started_at=turn.now).at(phase=Phase.PENDING, resume_phase=None, message=told)
     since = None if turn.run.stage_since is None else turn.now
     return _go_on(turn.with_run(stage_since=since))
+
+
+def _resume_frozen(turn: Turn) -> Turn:
+    """Somebody looked at the judge; while its alarm rings, the next tick holds again."""
+    return enter_stage(turn, turn.run.stage) if turn.run.withdrawn else _go_on(turn)
 
 
 def _resume_external(turn: Turn) -> Turn:
@@ -134,18 +147,35 @@ def _approve(turn: Turn, request: OperatorRequest) -> Turn:
     return turn.tell(Reason.APPROVED, Severity.INFO, request.actor, said=request.reason, have=have, need=need)
 
 
+def _review(turn: Turn, request: OperatorRequest) -> Turn:
+    """A person looked at what was found: confirmed is a rollback, dismissed goes on."""
+    found = findings(turn)
+    if not found or not turn.position.under_way:
+        return _refuse(turn, request, "there is nothing to review")
+    if request.argument not in ("confirm", "dismiss"):
+        return _refuse(turn, request, "say `--confirm` or `--dismiss`")
+    turn = turn.tell(Reason.REVIEWED, Severity.INFO, request.actor, said=request.reason, answer=request.argument)
+    if request.argument == "confirm":
+        named = ", ".join(f"{slo}/{finding.scenario}" for slo, finding in found)
+        return end_run(turn, Cause.CONFIRMED, f"{named} confirmed: {request.reason}", request.actor)
+    turn = replace(turn, evidence=reviewed(turn.evidence))
+    if turn.position.phase is Phase.HELD and turn.position.held is HeldCause.REVIEW:
+        return enter_stage(turn, turn.run.stage) if turn.run.withdrawn else _go_on(turn)
+    return turn
+
+
 _ANSWERS: Mapping[Ask, Callable[[Turn, OperatorRequest], Turn]] = {
     Ask.ABORT: _abort,
     Ask.PAUSE: _pause,
     Ask.RESUME: _resume,
     Ask.RETRY: _retry,
     Ask.APPROVE: _approve,
+    Ask.REVIEW: _review,
 }
 
 _RESUMES: Mapping[HeldCause, Callable[[Turn], Turn]] = {
     HeldCause.DEADLINE: _resume_deadline,
     HeldCause.EXTERNAL: _resume_external,
     HeldCause.BREACH: _resume_breach,
-    HeldCause.FROZEN: _resume_deadline,
-    HeldCause.REVIEW: _resume_deadline,
+    HeldCause.FROZEN: _resume_frozen,
 }

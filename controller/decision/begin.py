@@ -166,6 +166,7 @@ def start_run(turn: Turn, spec: ModelRollout, target: Version, actor: str | None
     )
     kept = turn.evidence if turn.evidence and turn.evidence.digest == target.digest else None
     evidence = streams.adapt(kept, spec) if kept else streams.fresh(spec, target.digest)
+    evidence = replace(evidence, trusted=turn.position.trusted)
     turn = replace(turn, evidence=streams.new_stage(evidence))
     turn = turn.at(
         phase=Phase.PENDING, run=run, runs=number, breach=None, resume_phase=None, message=f"loading {target.name}"

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from controller.decision.advance import advance, await_approval
+from controller.decision.aftercare import watch_over
 from controller.decision.asked import answer
 from controller.decision.begin import prepare, rest
 from controller.decision.edits import follow_spec
+from controller.decision.findings import watch_findings
 from controller.decision.guard import finish_rollback, guard
 from controller.decision.sight import watch_sight
 from controller.decision.traffic import check_share, correct_drift, count_exposure, limit_mirror, to_write, verify
@@ -19,7 +21,7 @@ SOON = timedelta(milliseconds=250)
 LATER = timedelta(seconds=2)
 """The same, after the alarm for an unverified split was given: it keeps trying, without a busy loop."""
 
-GUARDED: tuple[Rule, ...] = (count_exposure, guard, answer, follow_spec, correct_drift, verify)
+GUARDED: tuple[Rule, ...] = (count_exposure, guard, watch_findings, answer, follow_spec, correct_drift, verify)
 
 RULES: Mapping[Phase, tuple[Rule, ...]] = {
     Phase.IDLE: (answer, verify, rest),
@@ -30,7 +32,7 @@ RULES: Mapping[Phase, tuple[Rule, ...]] = {
     Phase.AWAITING_APPROVAL: (*GUARDED, check_share, watch_sight, await_approval),
     Phase.ROLLING_BACK: (count_exposure, answer, verify, finish_rollback),
     Phase.ROLLED_BACK: (count_exposure, answer, verify, rest),
-    Phase.COMPLETED: (answer, verify, rest),
+    Phase.COMPLETED: (count_exposure, watch_over, answer, verify, rest),
     Phase.STALLED: (answer, verify, rest),
 }
 STALLED_IN_RUN: tuple[Rule, ...] = (*GUARDED, check_share, watch_sight)
@@ -59,4 +61,4 @@ def _revisit(turn: Turn, before: Phase) -> timedelta:
     if position.phase is Phase.PENDING:
         return LATER
     run = position.run
-    return run.spec.interval if run and position.under_way else timedelta(seconds=60)
+    return run.spec.interval if run and position.guarded else timedelta(seconds=60)

@@ -6,9 +6,9 @@ from controller.analysis import streams
 from controller.decision.guard import roll_back
 from controller.decision.turn import Turn, loading
 from controller.domain.decision import Reason, Severity
-from controller.domain.names import SloName
+from controller.domain.edits import loosened
 from controller.domain.observation import SpecSeen
-from controller.domain.rollout import ModelRollout, OnBreach, Slo
+from controller.domain.rollout import ModelRollout
 from controller.domain.state import Cause, Phase
 
 
@@ -97,36 +97,3 @@ def end_run(turn: Turn, cause: Cause, detail: str, actor: str | None = None) -> 
 def _never_routed(turn: Turn) -> bool:
     """Only a run that is still loading has never had traffic."""
     return turn.position.phase is Phase.PENDING or loading(turn.position)
-
-
-SEVERITY = (OnBreach.ALERT, OnBreach.HOLD, OnBreach.ROLLBACK)
-
-
-def loosened(old: ModelRollout, new: ModelRollout) -> tuple[SloName, ...]:
-    """SLOs that allow more than before, or are gone."""
-    now = {slo.name: slo for slo in new.slos}
-    return tuple(slo.name for slo in old.slos if slo.name not in now or _looser(slo, now[slo.name]))
-
-
-def _looser(old: Slo, new: Slo) -> bool:
-    if SEVERITY.index(new.on_breach) < SEVERITY.index(old.on_breach):
-        return True
-    if old.max_bad is not None and (new.max_bad is None or new.max_bad > old.max_bad):
-        return True
-    if old.threshold is None:
-        return False
-    if new.threshold is None:
-        return True
-    return (
-        _wider(old.threshold.max, new.threshold.max, upper=True)
-        or _wider(old.threshold.min, new.threshold.min, upper=False)
-        or new.threshold.consecutive > old.threshold.consecutive
-    )
-
-
-def _wider(old: float | None, new: float | None, upper: bool) -> bool:
-    if old is None:
-        return False
-    if new is None:
-        return True
-    return new > old if upper else new < old

@@ -12,6 +12,9 @@ from controller.domain.traffic import Split
 from controller.domain.verdict import StreamVerdict, Verdict
 
 
+ALARMING = frozenset({Cause.BREACH, Cause.CONFIRMED, Cause.BLIND, Cause.INCONCLUSIVE})
+
+
 def guard(turn: Turn) -> Turn:
     """A rollback-class breach rolls back now; a hold-class one holds; an alert-class one is told."""
     worst = turn.judgement.breach(OnBreach.ROLLBACK)
@@ -98,7 +101,7 @@ def finish_rollback(turn: Turn) -> Turn:
     run, cause = turn.run, breach.cause
     done = replace(breach, verified_at=mark.verified_at, exposed=run.exposed_requests)
     active = turn.route.counts[run.candidate].active if turn.route and run.candidate in turn.route.counts else 0
-    severity = Severity.WARN if cause in (Cause.BREACH, Cause.BLIND, Cause.INCONCLUSIVE) else Severity.INFO
+    severity = Severity.WARN if cause in ALARMING else Severity.INFO
     turn = turn.at(breach=done)
     if not turn.observing:
         turn = turn.tell(Reason.ROLLBACK_VERIFIED, severity, breach.actor, cause=cause.value, streams_in_flight=active)
@@ -112,7 +115,7 @@ def finish_rollback(turn: Turn) -> Turn:
 def _rejected(turn: Turn, cause: Cause) -> tuple[Digest, ...]:
     """A digest that breached is not tried again unasked, also when the breach was seen only while it left."""
     rejected, digest = turn.position.rejected, turn.run.digest
-    breached = cause is Cause.BREACH or turn.judgement.breach(OnBreach.ROLLBACK) is not None
+    breached = cause in (Cause.BREACH, Cause.CONFIRMED) or turn.judgement.breach(OnBreach.ROLLBACK) is not None
     return (*rejected, digest) if breached and digest not in rejected else rejected
 
 

@@ -3,8 +3,8 @@
 Same frames, same steps, bit for bit: `backtest` and `simulate` are this and nothing else.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from controller.decision.tick import tick
@@ -13,38 +13,34 @@ from controller.domain.evidence import Evidence
 from controller.domain.measure import Measurement
 from controller.domain.names import SloName, VersionName
 from controller.domain.observation import Observation, Preflight, Readiness, SpecSeen
-from controller.domain.rollout import ModelRollout, Provenance
-from controller.domain.state import Phase, Position
+from controller.domain.rollout import Mode, ModelRollout, OnBreach, Provenance
+from controller.domain.state import HeldCause, Phase, Position
 from controller.domain.traffic import RequestCounts, RouteSeen, RouteTable, Split
-from controller.domain.verdict import Judgement
+from controller.domain.verdict import Judgement, LedgerVerdict
 
 BLINK = timedelta(milliseconds=250)
 MOST_BLINKS = 16
+ON_THE_WAY = frozenset({Phase.IDLE, Phase.PENDING, Phase.ROLLING_BACK})
+READY = Preflight(Readiness.READY, done=True)
 
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """New counts of one SLI, version and scenario (None: pooled) since the frame before; `value` for a threshold."""
-
-    slo: SloName
-    version: VersionName
-    scenario: str | None = None
-    bad: float = 0.0
-    total: float = 0.0
-    value: float | None = None
+Stream = tuple[SloName, VersionName, str | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One metric tick of history. What is not listed had no new answers."""
+    """One metric tick of history that covers `ticks` nominal ticks. What is not listed was measured: nothing new."""
 
     at: datetime
-    counts: tuple[Counted, ...] = ()
+    measured: tuple[Measurement, ...] = ()
+    ticks: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What was decided at one frame: the position after everything that followed from it, and all notices."""
+    """What was decided at one frame: the position after everything that followed from it, and all notices.
+
+    `judgement` is what the decision was made on.
+    """
 
     at: datetime
     position: Position
@@ -52,77 +48,127 @@ class Step:
     judgement: Judgement
     notices: tuple[Notice, ...]
 
+    @property
+    def weight(self) -> int:
+        """Percent of live requests that the candidate gets from now on."""
+        run, split = self.position.run, self.position.split()
+        if run is None or split is None:
+            return 0
+        return 100 if split.stable == run.candidate else split.weight
+
+    @property
+    def stage(self) -> str | None:
+        """The stage the run stands on, or ended in."""
+        return self.position.run.current.name if self.position.run else None
+
+    @property
+    def ledger(self) -> LedgerVerdict | None:
+        """The rollback ledger; None when no stream leads to a rollback."""
+        mine = (one for one in self.judgement.ledgers if one.action is OnBreach.ROLLBACK and one.kind == "evidence")
+        return next(mine, None)
+
 
 class Replay:
-    """One rollout on an obedient data plane. Feed it frames in order of time."""
+    """One rollout on an obedient data plane. Feed it frames in order of time.
+
+    Nobody is there: approvals are taken as given, a suspended or merely observed rollout goes on.
+    """
 
     def __init__(self, rollout: ModelRollout, stable: VersionName, begin: datetime) -> None:
-        self._spec = SpecSeen(rollout, Provenance("replay"))
+        self._rollout = unattended(rollout)
+        self._spec = SpecSeen(self._rollout, Provenance("replay"))
         self._position = Position(Phase.IDLE, begin)
         self._evidence: Evidence | None = None
         self._table: RouteTable = Split(stable).table()
         self._judgement = Judgement()
-        self._settle(begin)
+        self._versions = (stable, rollout.version)
+        self._quiet: dict[Stream, Measurement] = {}
+        self._untold = self._settle(begin)
 
     def feed(self, frame: Frame) -> Step:
-        """Judge and decide this frame, and let the data plane follow."""
-        decision = self._pass(frame.at, self._measurements(frame.counts))
-        notices = (*decision.notices, *self._settle(frame.at))
-        return Step(frame.at, self._position, self._evidence, self._judgement, notices)
+        """Judge and decide this frame, and let the data plane follow. After the run's end nothing changes any more."""
+        told = self._untold
+        self._untold = ()
+        if not self.over:
+            decision = self._pass(frame.at, self._complete(frame))
+            self._judgement = decision.judgement
+            told = (*told, *decision.notices, *self._settle(frame.at))
+        return Step(frame.at, self._position, self._evidence, self._judgement, told)
 
     @property
     def over(self) -> bool:
         """Has the run ended?"""
         return self._position.phase in (Phase.ROLLED_BACK, Phase.COMPLETED)
 
+    @property
+    def stuck(self) -> bool:
+        """Does the run wait for a person?"""
+        held = self._position.held
+        return self._position.phase is Phase.HELD and held is not None and held is not HeldCause.BLIND
+
     def _settle(self, now: datetime) -> tuple[Notice, ...]:
         """Passes between two frames, until nothing is on its way any more."""
         told: tuple[Notice, ...] = ()
         for _ in range(MOST_BLINKS):
+            if not self._on_the_way():
+                break
             before = self._position
             now += BLINK
             told = (*told, *self._pass(now, None).notices)
-            mark = self._position.traffic
-            if self._position == before and (mark is None or mark.verified_at is not None):
+            if self._position == before and before.traffic is not None and before.traffic.verified_at is not None:
                 break
         return told
 
-    def _pass(self, now: datetime, measured: Sequence[Measurement] | None) -> Decision:
+    def _on_the_way(self) -> bool:
+        position = self._position
+        if position.traffic is None or position.traffic.verified_at is None or position.phase in ON_THE_WAY:
+            return True
+        return position.phase is Phase.PROGRESSING and position.run is not None and position.run.stage_since is None
+
+    def _pass(self, now: datetime, measured: tuple[Measurement, ...] | None) -> Decision:
         decision = tick(self._position, self._evidence, self._seen(now, measured))
         self._position, self._evidence = decision.position, decision.evidence
-        if measured is not None or decision.judgement.streams:
-            self._judgement = decision.judgement
         if decision.apply is not None:
             self._table = decision.apply.table()
         return decision
 
-    def _seen(self, now: datetime, measured: Sequence[Measurement] | None) -> Observation:
-        run = self._position.run
-        counts = {run.candidate: RequestCounts(), run.stable: RequestCounts()} if run else {}
+    def _seen(self, now: datetime, measured: tuple[Measurement, ...] | None) -> Observation:
         return Observation(
             now=now,
             spec=self._spec,
-            route=RouteSeen(self._table, True, "replay", "replay", counts),
-            measurements=tuple(measured or ()),
+            route=RouteSeen(self._table, True, "replay", "replay", {v: RequestCounts() for v in self._versions}),
+            measurements=measured or (),
             measured=measured is not None,
             sampled_at=now,
-            preflight=Preflight(Readiness.READY, done=True),
+            preflight=READY,
         )
 
-    def _measurements(self, counts: Sequence[Counted]) -> tuple[Measurement, ...]:
-        """Counts as measurements; an SLI nobody mentions was measured and had nothing new."""
-        told = {(c.slo, c.version, c.scenario) for c in counts}
-        found = [Measurement(c.slo, c.version, c.scenario, c.bad, c.total, value=c.value) for c in counts]
-        run = self._position.run
-        versions = (run.stable, run.candidate) if run else ()
-        assert self._spec.spec is not None
-        for slo in self._spec.spec.slos:
-            found += [Measurement(slo.name, v) for v in versions if (slo.name, v, None) not in told]
-        return tuple(found)
+    def _complete(self, frame: Frame) -> tuple[Measurement, ...]:
+        """The frame with every stream that it does not list: measured, and nothing new."""
+        told = {(one.slo, one.version, one.scenario) for one in frame.measured}
+        return (*frame.measured, *(self._nothing(key, frame.ticks) for key in self._streams() if key not in told))
+
+    def _streams(self) -> Iterator[Stream]:
+        for slo in self._evidence.slos if self._evidence else ():
+            for scenario in {None: None, **{stream.scenario: None for stream in slo.streams}}:
+                for version in self._versions:
+                    yield slo.name, version, scenario
+
+    def _nothing(self, key: Stream, ticks: int) -> Measurement:
+        known = self._quiet.get(key)
+        if known is None or known.ticks != ticks:
+            known = self._quiet[key] = Measurement(*key, ticks=ticks)
+        return known
+
+
+def unattended(rollout: ModelRollout) -> ModelRollout:
+    """The rollout as it goes when nobody has to be asked: approvals given, not suspended, decisions carried out."""
+    stages = tuple(replace(stage, approvals=0) for stage in rollout.stages)
+    return replace(rollout, stages=stages, suspend=False, mode=Mode.ENFORCE)
 
 
 def replay(rollout: ModelRollout, stable: VersionName, frames: Iterable[Frame]) -> Iterator[Step]:
-    """Every frame's step, until the frames or the run end. The run begins one interval before the first frame."""
+    """Every frame's step. The run begins one interval before the first frame."""
     world: Replay | None = None
     for frame in frames:
         world = world or Replay(rollout, stable, frame.at - rollout.interval)

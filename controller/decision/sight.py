@@ -8,7 +8,7 @@ from controller.decision.guard import roll_back
 from controller.decision.traffic import hold
 from controller.decision.turn import Turn
 from controller.domain.decision import Reason, Severity
-from controller.domain.measure import Blindness
+from controller.domain.measure import BlindCause, Blindness
 from controller.domain.rollout import BlindAction, StageKind
 from controller.domain.state import Cause, HeldCause, Phase
 from controller.domain.traffic import Split
@@ -24,11 +24,18 @@ def watch_sight(turn: Turn) -> Turn:
     assert cause is not None
     why = f"cannot judge {blind[0].name}: {cause.detail}"
     if turn.position.phase in (Phase.PROGRESSING, Phase.AWAITING_APPROVAL):
-        turn = turn.tell(Reason.BLIND, slo=blind[0].name, cause=cause.cause.value, why=cause.detail)
-        turn = hold(turn, HeldCause.BLIND, why)
+        turn = _held(turn, blind[0].name, cause, why)
     elif turn.position.phase is Phase.HELD and turn.position.held is HeldCause.BLIND:
         turn = turn.say(why)
     return _too_long(turn, turn.now - first, blind[0].name, cause)
+
+
+def _held(turn: Turn, slo: str, cause: Blindness, why: str) -> Turn:
+    """Frozen is told at once and waits for a person: somebody must look at the judge."""
+    frozen = cause.cause is BlindCause.FROZEN
+    severity = Severity.WARN if frozen else Severity.QUIET
+    turn = turn.tell(Reason.BLIND, severity, slo=slo, cause=cause.cause.value, why=cause.detail)
+    return hold(turn, HeldCause.FROZEN if frozen else HeldCause.BLIND, why)
 
 
 def _too_long(turn: Turn, blind_for: timedelta, slo: str, cause: Blindness) -> Turn:

@@ -18,7 +18,8 @@ def tick(position: Position, evidence: Evidence | None, seen: Observation) -> De
     position = no_future(position, seen.now)
     evidence = no_future_evidence(evidence, seen.now) if evidence else None
     run = position.run
-    if run is None or not position.under_way:
+    watched = position.under_way or (position.guarded and evidence is not None and run is not None)
+    if run is None or not watched or (not position.under_way and evidence and evidence.digest != run.digest):
         return decide(Turn(position, evidence, Judgement(), seen))
     mine, told = _evidence(evidence, run, seen)
     if not seen.measured:
@@ -48,4 +49,11 @@ def scope(position: Position, run: Run, seen: Observation) -> Scope:
         withdrawn=run.withdrawn or unused,
         now=seen.now,
         sampled_at=seen.sampled_at,
+        weight=_percent(position),
     )
+
+
+def _percent(position: Position) -> int:
+    """The candidate's share of the traffic, live or mirrored, in percent."""
+    split = position.split()
+    return max(split.weight, split.mirror) if split else 0

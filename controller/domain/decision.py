@@ -51,6 +51,11 @@ class Reason(StrEnum):
     ALERT_SLO = "alert_slo"
     MIRROR_LIMIT = "mirror_limit"
     EVIDENCE_LOST = "evidence_lost"
+    FOUND = "found"
+    REVIEWED = "reviewed"
+    ALARM = "alarm"
+    WINDOW_CLOSED = "window_closed"
+    TRUSTED = "trusted"
 
 
 class Severity(StrEnum):

@@ -100,4 +100,4 @@ class Measurement:
 
 
 SeriesMemory = Mapping[str, tuple[float, float]]
-"""Last (timestamp, value) per series, keyed by metric and labels: what the next delta starts from."""
+"""Last (timestamp, value) per series, keyed by SLO, version, metric and labels: what the next delta starts from."""

@@ -52,6 +52,7 @@ class Cause(StrEnum):
     SUPERSEDED = "superseded"
     EDITED = "edited"
     INCONCLUSIVE = "inconclusive"
+    CONFIRMED = "confirmed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +145,7 @@ class Position:
 
     `resume_phase` is where a pause or hold returns to. `rejected` are digests that breached: not tried again without
     `retry`. `runs` counts the runs ever begun. `message` says in one sentence what it waits for or what is wrong.
+    `trusted`: an A/A run has shown the comparison with stable calm on this traffic.
     """
 
     phase: Phase
@@ -159,12 +161,19 @@ class Position:
     runs: int = 0
     resume_phase: Phase | None = None
     message: str = ""
+    trusted: bool = False
 
     @property
     def under_way(self) -> bool:
         """Is there a run that is loading, or whose candidate may get traffic? A stall looks at where it came from."""
         phase = self.resume_phase if self.phase is Phase.STALLED else self.phase
         return self.run is not None and (phase is Phase.PENDING or (phase in LIVE and phase is not Phase.STALLED))
+
+    @property
+    def guarded(self) -> bool:
+        """Is the candidate judged: while a run is under way, and inside `rollbackWindow` after its promotion?"""
+        promoted = self.phase is Phase.COMPLETED and self.run is not None and self.run.candidate == self.stable
+        return self.under_way or promoted
 
     def split(self) -> Split | None:
         """The split this position wants, or None when nothing is known to serve."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from controller.domain.evidence import Against
 from controller.domain.measure import Blindness
@@ -51,15 +52,22 @@ class StreamVerdict:
     against: Against = "objective"
 
 
+LedgerKind = Literal["evidence", "change"]
+
+
 @dataclass(frozen=True, slots=True)
 class LedgerVerdict:
-    """All streams that lead to one action, merged: breached when log E reaches log(1 / budget)."""
+    """All streams that lead to one action, merged: breached when `log_e` reaches `log_limit`.
+
+    `evidence`: log E against log(1 / budget); `change`: log M of the detectors against their threshold.
+    """
 
     action: OnBreach
     log_e: float
     log_limit: float
     breached: bool
-    guilty: tuple[SloName, str | None] | None = None
+    guilty: tuple[SloName, str | None, Against] | None = None
+    kind: LedgerKind = "evidence"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +85,10 @@ class Judgement:
         values = (s for s in self.streams if s.value is not None and s.verdict is Verdict.BREACH)
         return next((s for s in values if s.on_breach is action), None)
 
-    def find(self, slo: SloName, scenario: str | None = None) -> StreamVerdict | None:
+    def find(self, slo: SloName, scenario: str | None = None, against: Against = "objective") -> StreamVerdict | None:
         """The verdict of one stream, or None."""
-        return next((s for s in self.streams if s.slo == slo and s.scenario == scenario), None)
+        same = (s for s in self.streams if s.slo == slo and s.scenario == scenario)
+        return next((s for s in same if s.against == against), None)
 
     def blind(self) -> tuple[StreamVerdict, ...]:
         """Streams that cannot be measured now."""

@@ -4,6 +4,7 @@ import json
 import math
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,6 +21,14 @@ SHORTEST_WINDOW = timedelta(seconds=60)
 LONGEST_WINDOW = timedelta(minutes=15)
 UNBROKEN = 256 * 1024
 """Bytes of label values that are tried in one query: Prometheus sets no limit, some that speak its API do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What a server kept of some time: series by family, and by query."""
+
+    families: Mapping[str, FamilyReading]
+    values: Mapping[str, FamilyReading]
 
 
 class Prometheus:
@@ -45,8 +54,26 @@ class Prometheus:
                     values[ask.query] = _value(tick, ask)
         return Snapshot(at, families, values)
 
+    def stretch(self, asks: Sequence[FamilyAsk | QueryAsk], at: datetime, span: timedelta, step: timedelta) -> Stretch:
+        """All raw samples of the `span` that ends at `at`, and the queries' values at every multiple of `step` in it.
+
+        Never raises for the server's faults: they are `problem`s. Rare and large, so it has a connection of its own.
+        """
+        window = math.ceil(span.total_seconds())
+        with HttpDoor(self._server, self._largest) as door:
+            tick = _Tick(self._url, door, at)
+            families = {ask.metric: self._samples(tick, ask, window) for ask in asks if isinstance(ask, FamilyAsk)}
+            queries = (ask for ask in asks if isinstance(ask, QueryAsk))
+            values = {ask.query: _values(tick, ask, window, step) for ask in queries}
+        return Stretch(families, values)
+
     def _family(self, tick: "_Tick", ask: FamilyAsk) -> FamilyReading:
-        window = math.ceil(self._window(ask.metric, tick.at).total_seconds())
+        reading = self._samples(tick, ask, math.ceil(self._window(ask.metric, tick.at).total_seconds()))
+        if reading.problem is None:
+            self._answered[ask.metric] = tick.at
+        return reading
+
+    def _samples(self, tick: "_Tick", ask: FamilyAsk, window: int) -> FamilyReading:
         found: dict[tuple[tuple[str, str], ...], Series] = {}
         try:
             for envelope in self._answers(tick, ask, window):
@@ -54,7 +81,6 @@ class Prometheus:
                     found[one.labels] = one
         except (AskFailedError, AnswerError) as error:
             return FamilyReading(problem=str(error))
-        self._answered[ask.metric] = tick.at
         return FamilyReading(tuple(found.values()))
 
     def _answers(self, tick: "_Tick", ask: FamilyAsk, window: int) -> Sequence[Mapping[str, Any]]:
@@ -143,6 +169,15 @@ class _Response:
         if isinstance(found, dict):
             self._wire.envelope = found
         return found
+
+
+def _values(tick: _Tick, ask: QueryAsk, window: int, step: timedelta) -> FamilyReading:
+    """An expression over a time is a subquery: its series have one sample per step."""
+    text = f"({ask.query})[{window}s:{round(step.total_seconds() * 1000)}ms]"
+    try:
+        return FamilyReading(series_of(tick.query(text)))
+    except (AskFailedError, AnswerError) as error:
+        return FamilyReading(problem=str(error))
 
 
 def _value(tick: _Tick, ask: QueryAsk) -> ValueReading:

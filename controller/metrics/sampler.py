@@ -62,8 +62,12 @@ class Sampler:
                     self._merged = merge(ask for asks in self._asks.values() for ask in asks)
                 wanted = self._merged
             snapshot = self._fetch(wanted)
+            latest = Indexed(snapshot)
+            for ask in wanted:
+                if isinstance(ask, FamilyAsk):
+                    latest.prepare(ask.metric, [one.label for one in ask.match])
             with self._lock:
-                self._latest, self._queries = Indexed(snapshot), len(wanted)
+                self._latest, self._queries = latest, len(wanted)
             return snapshot
 
     def _fetch(self, wanted: Sequence[Ask]) -> Snapshot:

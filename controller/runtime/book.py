@@ -18,6 +18,7 @@ from controller.domain.state import Phase, Position
 from controller.domain.traffic import RouteSeen
 from controller.domain.verdict import Judgement
 from controller.ports import Specs
+from controller.runtime.places import Places
 
 
 @dataclass(slots=True)
@@ -114,10 +115,10 @@ class Book:
 
     def _conflicts(self) -> list[RolloutKey]:
         """Two rollouts on one route are refused: first who is under way, then who serves, then by name."""
-        owners: dict[object, RolloutKey] = {}
+        places = Places()
         changed = []
         for held in sorted(self._all.values(), key=_seniority):
-            told = _conflict(held, owners)
+            told = _conflict(held, places)
             if told != held.conflict:
                 held.conflict = told
                 changed.append(held.key)
@@ -136,15 +137,8 @@ def _seniority(held: Held) -> tuple[bool, bool, RolloutKey]:
     return not held.position.under_way, held.position.traffic is None, held.key
 
 
-def _conflict(held: Held, owners: dict[object, RolloutKey]) -> str | None:
+def _conflict(held: Held, places: Places) -> str | None:
     spec = held.active
     if spec is None or (held.spec.deleted and not held.position.under_way):
         return None
-    target = spec.route.target
-    for host in target.hosts:
-        place = (target.router, target.admin, host, target.prefix)
-        owner = owners.setdefault(place, held.key)
-        if owner != held.key:
-            where = f"{target.router} at {target.admin}, host `{host}`, prefix `{target.prefix}`"
-            return f"the route ({where}) already belongs to rollout {owner}; give this one a route of its own"
-    return None
+    return places.claim(held.key, spec.route.target)

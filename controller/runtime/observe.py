@@ -86,7 +86,7 @@ def _evidence(held: Held, house: House) -> Evidence | None:
 
 def _count(held: Held, house: House, now: datetime) -> Counted:
     run, evidence = held.position.run, held.evidence
-    if run is None or evidence is None or not held.position.under_way:
+    if run is None or evidence is None or not held.position.guarded:
         return Counted()
     sampler = house.watch.of(run.spec.metrics)
     latest = sampler.latest if sampler else None
@@ -179,9 +179,11 @@ def break_glass(held: Held) -> str | None:
 
 
 def _former_readiness(held: Held, house: House) -> dict[VersionName, Readiness]:
-    """Only asked when the spec wants the former stable back."""
-    spec, position = held.spec.spec, held.position
-    if spec is None or position.under_way or spec.version == position.stable or spec.version != position.former:
+    """Asked while the former stable may have to take over again, and when the spec wants it back."""
+    position = held.position
+    spec = held.spec.spec if held.spec.spec is not None else held.active
+    if spec is None or position.under_way or position.former is None:
         return {}
-    former = spec.find(spec.version)
-    return {former.name: house.probe.readiness(former)} if former else {}
+    former = spec.find(position.former)
+    wanted = position.guarded or spec.version == position.former
+    return {former.name: house.probe.readiness(former)} if former is not None and wanted else {}

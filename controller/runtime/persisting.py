@@ -73,11 +73,7 @@ def _without_store(held: Held, decision: Decision, house: House, saved: Saved, s
 
 
 def read_again(held: Held, house: House) -> bool:
-    """Somebody else wrote first: theirs is the newer one. False when it cannot be read now.
-
-    What was counted for the refused decision is counted again, under the evidence that is in force then.
-    """
-    held.measured_at = None
+    """Somebody else wrote first: theirs is the newer one. False when it cannot be read now."""
     try:
         stored = house.persister.stored(held.key)
     except (StoreUnavailableError, StaleWriteError) as error:

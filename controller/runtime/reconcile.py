@@ -53,7 +53,7 @@ def one_pass(held: Held, house: House) -> timedelta:
     decision = tick(held.position, held.evidence, seen)
     revisit = act(held, decision, seen, house)
     if revisit is None:
-        # Not carried out, so nothing to tell: what was counted for it is counted again.
+        # Not carried out, so nothing to tell: what was counted for it is counted again, under the evidence in force.
         held.measured_at = measured_before if held.unsaved else None
         held.tell_watchers()
         return RETRY if held.unsaved else timedelta(0)
@@ -65,7 +65,7 @@ def one_pass(held: Held, house: House) -> timedelta:
 def listen(held: Held, house: House) -> None:
     """Hear of the metrics that this rollout needs now, and of no others."""
     position = held.position
-    run = position.run if position.under_way else None
+    run = position.run if position.guarded else None
     house.watch.follow(held.key, run, position.phase is Phase.PENDING)
 
 

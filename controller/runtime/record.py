@@ -47,6 +47,7 @@ def verdicts_text(judgement: Judgement) -> str:
         {
             "slo": s.slo,
             "scenario": s.scenario,
+            "against": s.against,
             "verdict": s.verdict.value,
             "bad": s.bad,
             "total": s.total,
@@ -62,7 +63,8 @@ def verdicts_text(judgement: Judgement) -> str:
         for s in judgement.streams
     ]
     ledgers = [
-        {"action": one.action.value, "log_e": one.log_e, "log_limit": one.log_limit} for one in judgement.ledgers
+        {"action": one.action.value, "kind": one.kind, "log_e": one.log_e, "log_limit": one.log_limit}
+        for one in judgement.ledgers
     ]
     return json.dumps({"streams": rows, "ledgers": ledgers}, separators=(",", ":"))
 

@@ -36,9 +36,15 @@ def view(held: Held, now: datetime) -> View:
             "trouble": held.trouble or None,
             "run": _run(run, now) if run else None,
             "traffic": _traffic(held),
-            "slos": [_stream(s, held) for s in held.judgement.streams] if position.under_way else [],
+            "slos": [_stream(s, held) for s in held.judgement.streams] if position.guarded else [],
             "ledgers": [
-                {"action": one.action.value, "e": _e(one.log_e), "limit": _e(one.log_limit), "breached": one.breached}
+                {
+                    "action": one.action.value,
+                    "kind": one.kind,
+                    "e": _e(one.log_e),
+                    "limit": _e(one.log_limit),
+                    "breached": one.breached,
+                }
                 for one in held.judgement.ledgers
             ],
             "waits_for": list(waits(held, now)),
@@ -121,6 +127,7 @@ def _stream(s: StreamVerdict, held: Held) -> View:
     return {
         "slo": s.slo,
         "scenario": s.scenario,
+        "against": s.against,
         "verdict": s.verdict.value,
         "on_breach": s.on_breach.value,
         "objective": s.objective,

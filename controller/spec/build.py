@@ -23,10 +23,11 @@ from controller.domain.rollout import (
     Version,
 )
 from controller.spec.build_slos import build_slos
-from controller.spec.digests import digest_of, run_hash, version_digest
+from controller.spec.digests import Gathering, digest_of, run_hash, version_digest
 from controller.spec.fields import duration, percent
 from controller.spec.identities import identity_of
-from controller.spec.schema import RolloutDocument, SpecBlock
+from controller.spec.judges import spent
+from controller.spec.schema import AnalysisBlock, RolloutDocument, SpecBlock
 from controller.spec.schema_metrics import MetricsBlock
 from controller.spec.schema_routes import RouteBlock
 from controller.spec.schema_stages import StageBlock
@@ -39,27 +40,40 @@ def build(document: RolloutDocument) -> ModelRollout:
     """The rollout that a checked document describes."""
     spec = document.spec
     versions = tuple(build_version(one, spec.metrics.identity) for one in spec.versions)
-    route, stages = build_route(spec.routes[0]), build_stages(spec)
+    route, stages, gathering = build_route(spec.routes[0]), build_stages(spec), build_gathering(spec.analysis)
     return ModelRollout(
         key=RolloutKey(document.metadata.namespace, document.metadata.name),
         version=VersionName(spec.version),
         versions=versions,
         route=route,
         metrics=build_server(spec.metrics),
-        slos=build_slos(dict(enumerate(spec.slos))),
+        slos=build_slos(dict(enumerate(spec.slos)), gathering),
         stages=stages,
         content_hash=digest_of(spec.model_dump()),
         run_hash=run_hash(versions, route, stages),
         horizon=horizon(spec, stages),
+        block=gathering.block,
+        semantics=gathering.semantics,
         mode=Mode(spec.mode),
         suspend=spec.suspend,
         interval=duration(spec.analysis.interval),
-        max_false_rollback=percent(spec.analysis.max_false_rollback),
+        max_false_rollback=_budget(spec),
         on_inconclusive=OnBreach(spec.on_inconclusive),
         on_blind=BlindPolicy(duration(spec.on_blind.after), BlindAction(spec.on_blind.then)),
         rollback_window=duration(spec.rollback_window),
         initial_stable=VersionName(spec.initial_stable) if spec.initial_stable else None,
     )
+
+
+def build_gathering(block: AnalysisBlock) -> Gathering:
+    """How answers become evidence. A block of one interval is what there is without one."""
+    span = duration(block.block) if block.block else None
+    return Gathering(None if span == duration(block.interval) else span, block.semantics)
+
+
+def _budget(spec: SpecBlock) -> float:
+    """The chance of a false rollback, less what labels that calibrate judges have spent of it."""
+    return round(percent(spec.analysis.max_false_rollback) - sum(spent(slo.judge) for slo in spec.slos), 12)
 
 
 def build_version(block: VersionBlock, shared: IdentityBlock) -> Version:

@@ -7,45 +7,70 @@ from controller.domain.rollout import (
     Indicator,
     JudgePolicy,
     LatencyIndicator,
+    Margin,
     Matcher,
     OnBreach,
     PromqlIndicator,
     RatioIndicator,
+    SamplingWeights,
     Scenarios,
     Selector,
     Slo,
     Threshold,
 )
 from controller.spec.checks.budgets import shares
-from controller.spec.digests import slo_definition
-from controller.spec.fields import duration, percent
-from controller.spec.schema_slos import IndicatorBlock, JudgeBlock, ObjectiveBlock, SelectorBlock, SloBlock
+from controller.spec.digests import Gathering, slo_definition
+from controller.spec.fields import duration, factor, percent
+from controller.spec.judges import rates, spent
+from controller.spec.schema_slos import (
+    IndicatorBlock,
+    JudgeBlock,
+    ObjectiveBlock,
+    RatioBlock,
+    ScenariosBlock,
+    SelectorBlock,
+    SloBlock,
+    VersusStableBlock,
+    WeightsBlock,
+)
 
 
-def build_slos(blocks: Mapping[int, SloBlock]) -> tuple[Slo, ...]:
+def build_slos(blocks: Mapping[int, SloBlock], gathering: Gathering) -> tuple[Slo, ...]:
     """All SLOs. Weights sum to 1 in the ledger of each action; thresholds and alerts are in no ledger and weigh 0."""
     weights = {at: share for action in ("rollback", "hold") for at, share in shares(blocks, action).items()}
-    return tuple(_slo(block, weights.get(at, 0.0)) for at, block in blocks.items())
+    return tuple(_slo(block, weights.get(at, 0.0), gathering) for at, block in blocks.items())
 
 
-def _slo(block: SloBlock, weight: float) -> Slo:
+def _slo(block: SloBlock, weight: float, gathering: Gathering) -> Slo:
     indicator, judge, bounds = _indicator(block.indicator), _judge(block.judge or JudgeBlock()), block.threshold
     max_bad = _max_bad(block.objective) if block.objective else None
     threshold = Threshold(bounds.max, bounds.min, bounds.consecutive) if bounds else None
-    slices = block.scenarios
-    scenarios = Scenarios(slices.label, slices.baseline, tuple(slices.required)) if slices else None
+    scenarios = _scenarios(block.scenarios) if block.scenarios else None
+    margin = _margin(block.versus_stable) if block.versus_stable else None
+    gathered = gathering if max_bad is not None else None
     return Slo(
         name=SloName(block.name),
         indicator=indicator,
-        definition=slo_definition(indicator, max_bad, threshold, scenarios, judge),
+        definition=slo_definition(indicator, max_bad, threshold, scenarios, judge, margin, gathered),
         weight=weight,
         max_bad=max_bad,
         threshold=threshold,
         scenarios=scenarios,
         judge=judge,
         on_breach=OnBreach(block.on_breach),
-        max_false_promotion=percent(block.max_false_promotion),
+        max_false_promotion=round(percent(block.max_false_promotion) - spent(block.judge), 12),
+        versus_stable=margin,
     )
+
+
+def _scenarios(block: ScenariosBlock) -> Scenarios:
+    return Scenarios(block.label, block.baseline, tuple(block.required), tuple(block.zero_tolerance))
+
+
+def _margin(block: VersusStableBlock) -> Margin:
+    if block.ratio is not None:
+        return Margin(ratio=factor(block.ratio))
+    return Margin(points=percent(block.points or "0%"))
 
 
 def _max_bad(block: ObjectiveBlock) -> float:
@@ -57,18 +82,32 @@ def _max_bad(block: ObjectiveBlock) -> float:
 
 
 def _judge(block: JudgeBlock) -> JudgePolicy:
-    return JudgePolicy(percent(block.max_errors), duration(block.max_age))
+    error = rates(block)
+    return JudgePolicy(percent(block.max_errors), duration(block.max_age), error.sensitivity, error.specificity)
 
 
 def _indicator(block: IndicatorBlock) -> Indicator:
     if block.ratio is not None:
-        errors = _selector(block.ratio.errors) if block.ratio.errors else None
-        return RatioIndicator(_selector(block.ratio.bad), _selector(block.ratio.total), errors)
+        return _ratio(block.ratio)
     if block.latency is not None:
         under = duration(block.latency.under).total_seconds()
         return LatencyIndicator(block.latency.histogram, under, _matchers(block.latency.match))
     assert block.promql is not None, "checked: an indicator is one of three"
     return PromqlIndicator(block.promql)
+
+
+def _ratio(block: RatioBlock) -> RatioIndicator:
+    return RatioIndicator(
+        bad=_selector(block.bad),
+        total=_selector(block.total),
+        errors=_selector(block.errors) if block.errors else None,
+        weights=_weights(block.weights) if block.weights else None,
+        once_per=block.once_per,
+    )
+
+
+def _weights(block: WeightsBlock) -> SamplingWeights:
+    return SamplingWeights(block.label, tuple((name, factor(text)) for name, text in sorted(block.values.items())))
 
 
 def _selector(block: SelectorBlock) -> Selector:

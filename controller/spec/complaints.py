@@ -9,10 +9,9 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from controller.spec.fields import IN_WORDS
-from controller.spec.finding import Finding, Path, spell
+from controller.spec.finding import Finding, Path
 from controller.spec.schema import RolloutDocument
 from controller.spec.schema_routes import ROUTERS, RouteBlock
-from controller.spec.unbuilt import UNBUILT
 
 TYPES = {
     "string_type": "text",
@@ -77,12 +76,9 @@ def _by_alias(model: type[BaseModel]) -> dict[str, FieldInfo]:
 def _unknown(detail: ErrorDetails, root: type[BaseModel], at: Path) -> tuple[Finding, str]:
     *parents, key = detail["loc"]
     path: Path = (*at, *detail["loc"])
-    pattern = spell(tuple("[]" if isinstance(step, int) else step for step in path)).replace(".[]", "[]")
-    if pattern in UNBUILT:
-        return Finding(path, *UNBUILT[pattern]), ""
     known = fields_at(root, tuple(parents))
     meant = closest(str(key), known)
-    if pattern.startswith("spec.routes[].") and len(path) == 4 and meant != "stickyBy":
+    if path[:2] == ("spec", "routes") and len(path) == 4 and meant != "stickyBy":
         return _unknown_router(path, str(key)), ""
     hint = f"did you mean `{meant}`?" if meant else f"known here: {', '.join(known)}" if known else ""
     return Finding(path, f"`{key}` is not a field here", hint), meant

@@ -2,11 +2,12 @@
 
 import hashlib
 import json
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import timedelta
+from typing import Literal
 
 from controller.domain.names import Digest
-from controller.domain.rollout import Indicator, JudgePolicy, Route, Scenarios, Stage, Threshold, Version
+from controller.domain.rollout import Indicator, JudgePolicy, Margin, Route, Scenarios, Stage, Threshold, Version
 from controller.spec.schema_versions import VersionBlock
 
 
@@ -15,6 +16,14 @@ def _plain(value: object) -> object:
         return value.total_seconds()
     assert is_dataclass(value), f"{type(value)} has no canonical form"
     return {one.name: getattr(value, one.name) for one in fields(value)}
+
+
+@dataclass(frozen=True, slots=True)
+class Gathering:
+    """How answers become evidence: in which blocks (None: one tick), and what keeping an objective means."""
+
+    block: timedelta | None = None
+    semantics: Literal["local", "average"] = "local"
 
 
 CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain)
@@ -39,9 +48,11 @@ def slo_definition(
     limits: Threshold | None,
     scenarios: Scenarios | None,
     judge: JudgePolicy,
+    margin: Margin | None,
+    gathering: Gathering | None,
 ) -> str:
     """Hash of what evidence depends on."""
-    return digest_of([indicator, max_bad, limits, scenarios, judge])
+    return digest_of([indicator, max_bad, limits, scenarios, judge, margin, gathering])
 
 
 def run_hash(versions: tuple[Version, ...], route: Route, stages: tuple[Stage, ...]) -> str:

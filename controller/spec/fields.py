@@ -14,6 +14,7 @@ NAME = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 SLUG = r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$"
 PERCENT = r"^[0-9]{1,3}(\.[0-9]{1,9})?%$"
 DURATION = r"^([0-9]{1,9}(\.[0-9]{1,6})?(d|h|ms|m|s))+$"
+FACTOR = r"^[0-9]{1,6}(\.[0-9]{1,9})?$"
 LABEL = r"^[a-zA-Z_][a-zA-Z0-9_]*$"
 METRIC = r"^[a-zA-Z_:][a-zA-Z0-9_:]*$"
 HEADER = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,256}$"
@@ -32,6 +33,7 @@ IN_WORDS = {
     ),
     PERCENT: ("is not a percentage", "write for example 0.1% or 60%"),
     DURATION: ("is not a duration", "write for example 15s, 45m, 24h or 1h30m"),
+    FACTOR: ("is not a number", 'write for example "1.25" or "2", with the quotes'),
     LABEL: ("is not a label name", "letters, digits and `_`, not starting with a digit"),
     METRIC: ("is not a metric name", "letters, digits, `_` and `:`, not starting with a digit"),
     HEADER: ("is not a header or cookie name", "letters, digits and `-`, for example x-conversation-id"),
@@ -66,6 +68,11 @@ def wrong(message: str, hint: str = "") -> PydanticCustomError:
 def percent(text: str) -> float:
     """`0.1%` as a share of one (0.001)."""
     return float(Decimal(text.removesuffix("%")) / 100)
+
+
+def factor(text: str) -> float:
+    """`1.25` as a number."""
+    return float(text)
 
 
 @lru_cache(maxsize=1024)
@@ -103,6 +110,18 @@ def _some(text: str) -> str:
     return text
 
 
+def _not_below_one(text: str) -> str:
+    if factor(text) < 1:
+        raise wrong(f"{text} would ask the candidate to be better than stable", 'use "1" or more')
+    return text
+
+
+def _counts(text: str) -> str:
+    if factor(text) <= 0:
+        raise wrong(f"a weight of {text} would leave answers out", "use more than 0, or do not match those answers")
+    return text
+
+
 def _address(text: str) -> str:
     if not 1 <= int(text.rpartition(":")[2]) <= 65535:
         raise wrong(f"{text} has no usable port", "ports are 1 to 65535")
@@ -123,6 +142,8 @@ Text = Annotated[str, StringConstraints(pattern=TEXT, max_length=4096)]
 Percent = Annotated[str, StringConstraints(pattern=PERCENT), AfterValidator(_at_most_all)]
 TestablePercent = Annotated[str, StringConstraints(pattern=PERCENT), AfterValidator(_strictly_between)]
 SharePercent = Annotated[str, StringConstraints(pattern=PERCENT), AfterValidator(_at_most_all), AfterValidator(_some)]
+RatioText = Annotated[str, StringConstraints(pattern=FACTOR), AfterValidator(_not_below_one)]
+WeightText = Annotated[str, StringConstraints(pattern=FACTOR), AfterValidator(_counts)]
 Duration = Annotated[str, StringConstraints(pattern=DURATION), AfterValidator(_lasting)]
 LabelName = Annotated[str, StringConstraints(pattern=LABEL)]
 MetricName = Annotated[str, StringConstraints(pattern=METRIC)]

@@ -12,8 +12,9 @@ from controller.spec.build import build
 from controller.spec.check import check
 from controller.spec.complaints import closest, complaints
 from controller.spec.finding import Finding, Path, spell
-from controller.spec.parts import readable, whole
+from controller.spec.parts import readable, whole, without
 from controller.spec.schema import API_VERSION, KIND, RolloutDocument
+from controller.spec.unbuilt import refused
 from controller.spec.yaml_text import YamlDocument, read_documents
 
 LARGEST = 1024 * 1024
@@ -75,6 +76,14 @@ def _read(value: object, known: list[Path]) -> tuple[ModelRollout | None, list[F
     kind = _kind_problem(value)
     if kind is not None:
         return None, [kind]
+    refusals = list(refused(value))
+    for one in refusals:
+        value = without(value, one.path)
+    rollout, findings = _checked(value, [*known, *(one.path for one in refusals)])
+    return rollout, findings + refusals
+
+
+def _checked(value: object, known: list[Path]) -> tuple[ModelRollout | None, list[Finding]]:
     assert isinstance(value, Mapping)
     try:
         document = RolloutDocument.model_validate(value)

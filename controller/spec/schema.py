@@ -25,6 +25,16 @@ class AnalysisBlock(Block):
     horizon: Duration | None = Field(
         default=None, description="Planned length of a run; default twice the sum of the stages' minDuration."
     )
+    block: Duration | None = Field(
+        default=None,
+        description="Answers are judged together in blocks of this length, as long as bad answers tend to come in "
+        "bursts; a multiple of interval. Default: interval.",
+    )
+    semantics: Literal["local", "average"] = Field(
+        default="local",
+        description="An objective is kept when the rate is below it in every block (`local`), or on average since the "
+        "start of the run (`average`).",
+    )
 
 
 class OnBlindBlock(Block):

@@ -10,10 +10,12 @@ from controller.spec.fields import (
     LabelName,
     MetricName,
     Percent,
+    RatioText,
     SharePercent,
     Slug,
     TestablePercent,
     Text,
+    WeightText,
 )
 
 Match = Annotated[
@@ -28,10 +30,24 @@ class SelectorBlock(Block):
     match: Match = Field(default={}, description="Label -> the values that count.")
 
 
+class WeightsBlock(Block):
+    label: LabelName = Field(description="Label that says how an answer was sampled.")
+    values: Annotated[dict[Text, WeightText], Field(min_length=1, max_length=64)] = Field(
+        description="Value of that label -> how many answers one judged answer stands for; others stand for one."
+    )
+
+
 class RatioBlock(Block):
     bad: SelectorBlock = Field(description="Counts the bad answers.")
     total: SelectorBlock = Field(description="Counts all judged answers, the bad ones too.")
     errors: SelectorBlock | None = Field(default=None, description="Counts answers that the judge failed to judge.")
+    weights: WeightsBlock | None = Field(
+        default=None, description="Where some kinds of answers are judged more often than others."
+    )
+    once_per: LabelName | None = Field(
+        default=None,
+        description="Label of a user or conversation: of each of its values at most one bad answer counts per tick.",
+    )
 
 
 class LatencyBlock(Block):
@@ -68,11 +84,41 @@ class ScenariosBlock(Block):
     required: Annotated[list[Text], Field(max_length=64)] = Field(
         default=[], description="Scenarios that must have data; without it the SLO is blind."
     )
+    zero_tolerance: Annotated[list[Text], Field(max_length=64)] = Field(
+        default=[], description="Scenarios whose first bad answer withdraws the candidate, until a person reviewed it."
+    )
+
+
+Labelled = Annotated[int, Field(ge=0, le=1_000_000)]
+SomeLabelled = Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+class CalibrationBlock(Block):
+    found: Labelled = Field(description="So many of `bad` the judge called bad too.")
+    bad: SomeLabelled = Field(description="Answers that people call bad.")
+    flagged: Labelled = Field(description="So many of `good` the judge called bad.")
+    good: SomeLabelled = Field(description="Answers that people call good.")
 
 
 class JudgeBlock(Block):
     max_errors: Percent = Field(default="5%", description="More judge errors than this share: the SLO is blind.")
     max_age: Duration = Field(default="10m", description="Newest judged answer older than this: the SLO is blind.")
+    sensitivity: Percent | None = Field(
+        default=None, description="Share of bad answers that the judge calls bad, the same for every version."
+    )
+    specificity: Percent | None = Field(
+        default=None, description="Share of good answers that the judge calls good, the same for every version."
+    )
+    calibration: CalibrationBlock | None = Field(
+        default=None, description="Labels by people, instead of sensitivity and specificity: bounds follow from them."
+    )
+
+
+class VersusStableBlock(Block):
+    points: Percent | None = Field(default=None, description="Share of bad answers: stable's and at most this more.")
+    ratio: RatioText | None = Field(
+        default=None, description='Share of bad answers: at most so many times stable\'s; a number in quotes, "1.25".'
+    )
 
 
 class SloBlock(Block):
@@ -83,6 +129,9 @@ class SloBlock(Block):
     )
     objective: ObjectiveBlock | None = Field(
         default=None, description="What ratio and latency are held to: max or min."
+    )
+    versus_stable: VersusStableBlock | None = Field(
+        default=None, description="How much worse than stable, side by side, the candidate may be: points or ratio."
     )
     threshold: ThresholdBlock | None = Field(default=None, description="What a promql value is held to.")
     scenarios: ScenariosBlock | None = Field(default=None, description="Slices by a label; each is judged too.")

@@ -1,5 +1,9 @@
 """What the design knows and this version does not do yet: refused by name with a plain sentence, never ignored."""
 
+from collections.abc import Iterator, Mapping, Sequence
+
+from controller.spec.finding import Finding, Path
+
 UNBUILT = {
     "spec.routes[].gatewayAPI": ("the router gateway_api is not built yet", "use `envoy`"),
     "spec.slos[].versusStable": (
@@ -9,6 +13,31 @@ UNBUILT = {
     "spec.slos[].scenarios.zeroTolerance": (
         "withdrawing at a scenario's first bad answer is not built yet",
         "remove it; the scenario is still judged against the objective",
+    ),
+    "spec.slos[].judge.sensitivity": (
+        "allowing for bad answers that the judge misses is not built yet",
+        "remove it; the judge's counts are taken as they are",
+    ),
+    "spec.slos[].judge.specificity": (
+        "allowing for good answers that the judge calls bad is not built yet",
+        "remove it; the judge's counts are taken as they are",
+    ),
+    "spec.slos[].judge.calibration": (
+        "allowing for the judge's errors is not built yet",
+        "remove it; the judge's counts are taken as they are",
+    ),
+    "spec.slos[].indicator.ratio.weights": (
+        "weighting judged answers is not built yet",
+        "remove it and judge every kind of answer at the same rate",
+    ),
+    "spec.slos[].indicator.ratio.oncePer": (
+        "counting one bad answer per user is not built yet",
+        "remove it, or count conversations where they are judged",
+    ),
+    "spec.analysis.block": ("judging in blocks longer than a tick is not built yet", "raise analysis.interval"),
+    "spec.analysis.semantics": (
+        "choosing what keeping an objective means is not built yet",
+        "remove it; a rate must be kept at all times",
     ),
     "spec.slos[].identity": (
         "an identity per indicator is not built yet",
@@ -23,4 +52,21 @@ UNBUILT = {
     "spec.alerts": ("alerts per rollout are not built yet", "remove it; alerts are set up for the whole daemon"),
     "status": ("a status is not read from a file", "remove it"),
 }
-"""Path (list positions left out) -> what is wrong, what to do."""
+"""Path (list positions left out) -> what is wrong, what to do. A field that is built loses its line here, no more."""
+
+
+def refused(value: object) -> Iterator[Finding]:
+    """One finding for every field of a document that is not built yet."""
+    for pattern, told in UNBUILT.items():
+        steps = pattern.replace("[]", ".[]").split(".")
+        yield from (Finding(path, *told) for path in _places(value, steps, ()))
+
+
+def _places(value: object, steps: Sequence[str], at: Path) -> Iterator[Path]:
+    if not steps:
+        yield at
+    elif steps[0] == "[]":
+        for number, inner in enumerate(value if isinstance(value, list) else ()):
+            yield from _places(inner, steps[1:], (*at, number))
+    elif isinstance(value, Mapping) and steps[0] in value:
+        yield from _places(value[steps[0]], steps[1:], (*at, steps[0]))

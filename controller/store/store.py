@@ -1,13 +1,14 @@
 """The store: ports.Store and ports.Outbox over one SQL database."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from sqlalchemy import ColumnElement, Connection, delete, select, text
+from sqlalchemy import ColumnElement, Connection, Row, delete, select, text
 
 from controller.domain.evidence import Evidence
+from controller.domain.measure import Measurement
 from controller.domain.names import Digest, RolloutKey, RunId
 from controller.domain.record import (
     Delivery,
@@ -20,13 +21,14 @@ from controller.domain.record import (
 from controller.store.database import Database
 from controller.store.faults import DAMAGED
 from controller.store.outbox import due_items, settle_item
-from controller.store.packing import CODECS, EVIDENCE, FACTS, POSITION
+from controller.store.packing import CODECS, EVIDENCE, FACTS, MEASUREMENTS, POSITION
 from controller.store.schema import upgrade
 from controller.store.tables import EvidenceRow, JournalRow, MeasurementRow, Rollout
 from controller.store.writing import packed, write_record
 
 _LONG = 10.0  # seconds, for what is done at start-up or at night
 _BATCH = 500  # rows forgotten at once, so that a tick never waits long for its turn
+_PAGE = 2000  # rows of measurements read at once
 _VITAL = ("rollout", "evidence", "outbox")
 
 
@@ -55,6 +57,18 @@ class SqlStore:
     def journal(self, key: RolloutKey, limit: int) -> Sequence[JournalEntry]:
         """Newest first. Raises StoreUnavailableError."""
         return self._database.read(lambda connection: _journal(connection, key, limit))
+
+    def measurements(
+        self, key: RolloutKey, since: datetime, until: datetime
+    ) -> Iterator[tuple[datetime, tuple[Measurement, ...]]]:
+        """What was measured from `since` to `until`, both included, in the order of its commits.
+
+        Raises StoreUnavailableError, also while it is read.
+        """
+        seq = 0
+        while rows := self._database.read(_measured(key, since, until, seq), patience=_LONG):
+            yield from ((row.at, MEASUREMENTS.unpack(row.packed)) for row in rows)
+            seq = rows[-1].seq
 
     def prune(self, before: datetime) -> int:
         """Forget measurements older than `before`, in small steps. Raises StoreUnavailableError."""
@@ -146,6 +160,16 @@ def _journal(connection: Connection, key: RolloutKey, limit: int) -> Sequence[Jo
         )
         for row in connection.execute(query)
     )
+
+
+def _measured(
+    key: RolloutKey, since: datetime, until: datetime, after: int
+) -> Callable[[Connection], Sequence[Row[Any]]]:
+    """One page, of the commits after the number `after`."""
+    mine = (MeasurementRow.at >= since) & (MeasurementRow.at <= until) & (MeasurementRow.seq > after)
+    columns = (MeasurementRow.seq, MeasurementRow.at, MeasurementRow.packed)
+    query = select(*columns).join(Rollout).where(_is(key), mine).order_by(MeasurementRow.seq).limit(_PAGE)
+    return lambda connection: connection.execute(query).all()
 
 
 def _forget(connection: Connection, before: datetime) -> int:

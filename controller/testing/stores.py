@@ -86,6 +86,16 @@ class MemoryStore:
         with self._reading() as shelf:
             return tuple(entry for entry in reversed(shelf.journal) if entry.key == key)[:limit]
 
+    def measurements(
+        self, key: RolloutKey, since: datetime, until: datetime
+    ) -> Iterator[tuple[datetime, tuple[Measurement, ...]]]:
+        """What was measured from `since` to `until`, both included, in the order of its commits."""
+        with self._reading() as shelf:
+            found = [
+                (at, measured) for mine, at, measured in shelf.measurements if mine == key and since <= at <= until
+            ]
+        yield from found
+
     def prune(self, before: datetime) -> int:
         """Forget measurements older than `before`."""
         with self._writing() as shelf:

@@ -69,6 +69,20 @@ MEANINGS: Mapping[Reason, tuple[str, str]] = {
         "The evidence of a run is gone. It is collected anew, with half of the budget.",
         "find out what happened to the database",
     ),
+    Reason.FOUND: (
+        "A bad answer in a scenario with zero tolerance. The candidate gets no traffic until somebody looked at it.",
+        "look at the answer; `review --confirm` or `review --dismiss`",
+    ),
+    Reason.REVIEWED: ("Somebody looked at what was found: confirmed is a rollback, dismissed goes on.", NOTHING),
+    Reason.ALARM: (
+        "The version that serves turned bad after its promotion, and the former one cannot take over.",
+        "act now: bring the former version's backend up, or roll out another one",
+    ),
+    Reason.WINDOW_CLOSED: ("`rollbackWindow` is over: the former stable is not kept any more.", NOTHING),
+    Reason.TRUSTED: (
+        "An A/A run kept the comparison with stable calm: from now on it may roll back.",
+        NOTHING,
+    ),
 }
 
 HELD: Mapping[HeldCause, tuple[str, str]] = {
@@ -76,8 +90,14 @@ HELD: Mapping[HeldCause, tuple[str, str]] = {
     HeldCause.DEADLINE: ("`maxDuration` or the start-up deadline passed", "`resume` grants the time again"),
     HeldCause.BREACH: ("an SLO with `onBreach: hold` is over its limit", "`resume` accepts it, `abort` ends the run"),
     HeldCause.EXTERNAL: ("somebody else changed the traffic", "`resume` goes back to the stage's traffic"),
-    HeldCause.FROZEN: ("a freeze is on; not built yet", "`resume`"),
-    HeldCause.REVIEW: ("an answer waits for review; not built yet", "`resume`"),
+    HeldCause.FROZEN: (
+        "the judge's alarm rang on stable too: the judge or the questions changed",
+        "look at the judge; `resume`",
+    ),
+    HeldCause.REVIEW: (
+        "a bad answer in a zero-tolerance scenario waits for a person",
+        "`review --confirm` or `--dismiss`",
+    ),
 }
 
 ENDED: Mapping[Cause, tuple[str, str]] = {
@@ -98,6 +118,7 @@ SIGHT: Mapping[BlindCause, tuple[str, str]] = {
     BlindCause.JUDGE_ERRORS: ("the judge failed more often than `judge.maxErrors`", "look at the judge"),
     BlindCause.JUDGE_SILENT: ("no answer was judged for `judge.maxAge`", "look at the judge and its queue"),
     BlindCause.SCENARIO_MISSING: ("a `required` scenario has no series", "export every scenario at zero"),
+    BlindCause.FROZEN: ("the stable version broke the same objective too: the judge may be wrong", "look at the judge"),
 }
 
 

@@ -16,6 +16,7 @@ PATTERNS = {
     kinds.SLUG: "name",
     kinds.PERCENT: "percent",
     kinds.DURATION: "duration",
+    kinds.FACTOR: "number in quotes",
     kinds.LABEL: "label name",
     kinds.METRIC: "metric name",
     kinds.HEADER: "header name",
@@ -26,6 +27,7 @@ PATTERNS = {
     kinds.NODE: "address or DNS name",
 }
 """Pattern in the schema -> what people call it."""
+REFUSED = tuple(UNBUILT)
 TITLES = ("metadata", "spec", "spec.versions", "spec.routes", "spec.metrics", "spec.slos", "spec.stages")
 """A section of its own for each; everything else stands in the table of what holds it."""
 
@@ -40,7 +42,10 @@ def _section(title: str, rows: list[tuple[str, Schema, bool]]) -> str:
     mine = [row for row in rows if home(row[0]) == title]
     return table(
         ("field", "type", "default", "meaning"),
-        ((code(_short(path, title)), _type(one), _default(one, needed), _meaning(one)) for path, one, needed in mine),
+        (
+            (code(_short(path, title)), _type(one), _default(one, needed), _told(path, one))
+            for path, one, needed in mine
+        ),
     )
 
 
@@ -112,6 +117,10 @@ def _default(schema: Schema, needed: bool) -> str:
     if value is None or isinstance(value, dict | list):
         return ""
     return code(value if isinstance(value, str) else json.dumps(value))
+
+
+def _told(path: str, schema: Schema) -> str:
+    return f"Not built yet: refused. {_meaning(schema)}" if path.startswith(REFUSED) else _meaning(schema)
 
 
 def _meaning(schema: Schema) -> str:

@@ -49,6 +49,8 @@ def test_a_breach_on_a_killed_envoy_is_rolled_back(ground: Ground, canary: Bench
 
 
 def test_a_breach_while_the_admin_does_not_answer(ground: Ground, canary: Bench) -> None:
+    canary.bad = 1.0
+    canary.tick()
     ground.signal_envoy(signal.SIGSTOP)
     try:
         canary.breach()
@@ -66,8 +68,8 @@ def test_a_breach_while_the_admin_does_not_answer(ground: Ground, canary: Bench)
 def test_nothing_goes_up_while_the_admin_does_not_answer(ground: Ground, canary: Bench) -> None:
     ground.signal_envoy(signal.SIGSTOP)
     try:
-        for _ in range(4):
-            canary.tick(passes=1)
+        for _ in range(2):
+            canary.tick(seconds=10, passes=1)
     finally:
         ground.signal_envoy(signal.SIGCONT)
     assert share(canary) == 50

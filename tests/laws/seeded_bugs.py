@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
 
-from controller.analysis import accumulate, elin, judge, ledger
+from controller.analysis import booking, elin, ledger, ledgers
+from controller.analysis import judge as judging
 from controller.analysis import sight as seeing
 from controller.analysis import streams as shares
 from controller.decision import advance, asked, clock, edits, guard, sight, tick, traffic
@@ -135,7 +136,7 @@ BUGS: tuple[Bug, ...] = (
         NO_DATA,
     ),
     Bug("proof is not asked for", advance._stream_missing, "and not s.proven", "and False", more.test_proof_is_proof),
-    Bug("blind counts as pass", judge.blind_now, "if slo.blind is not None", "if False", BLIND),
+    Bug("blind counts as pass", judging.blind_now, "if slo.blind is not None", "if False", BLIND),
     Bug("promoted one stage early", advance.complete, "turn.run.stage + 1 <", "turn.run.stage + 2 <", GOOD),
     Bug(
         "a stage is skipped",
@@ -273,15 +274,15 @@ BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         "k > n is clipped",
-        accumulate._bet,
-        '"surplus": due - bad',
-        '"surplus": 0.0',
+        booking.Booking._absolute,
+        "surplus = due - bad",
+        "surplus = 0.0",
         engine.test_a_verdict_counted_before_its_total_is_late_not_lost,
     ),
     Bug(
         "the stake is chosen after reading k",
         elin.advance,
-        "stake = _stake(purse, horizon, ticks)",
+        "stake = _stake(purse, horizon, ticks, start)",
         "stake = purse.reserve if bad > total * p0 else 0.0",
         lambda: engine.test_fair_by_exact_enumeration(0.05, 1.0, 3),
     ),
@@ -293,12 +294,12 @@ BUGS: tuple[Bug, ...] = (
         more.test_observe_tells_the_same_and_writes_nothing,
     ),
     Bug("a paused run skips its loading", asked._resume_paused, "if loading(turn.position):", "if False:", PAUSE),
-    Bug("any evidence is a breach", ledger.read, "limit = math.log(1 / budget)", "limit = 0.0", GOOD),
+    Bug("any evidence is a breach", ledger.read, "total >= log_limit", "total >= 0.0", GOOD),
     Bug(
         "the surest verdict is blind to a breach",
-        judge._ledger,
-        "if not entries:",
-        "if any(known.blind for _, known in pairs) or not entries:",
+        ledgers.ledgers_of,
+        "if entries:",
+        "if entries and not any(known.blind for _, known in pairs):",
         more.test_a_breach_stays_visible_when_sight_is_lost,
     ),
 )

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from controller.analysis import streams
 from controller.domain.names import RolloutKey
 from controller.domain.observation import SpecSeen
@@ -23,6 +25,11 @@ def specs(*rollouts: ModelRollout, trouble: str | None = None) -> Specs:
 
 def other() -> ModelRollout:
     return hashed(replace(a_rollout(), key=OTHER))
+
+
+def on(rollout: ModelRollout, *hosts: str, prefix: str = "/", admin: str = "127.0.0.1:9901") -> ModelRollout:
+    target = replace(rollout.route.target, hosts=hosts, prefix=prefix, admin=admin)
+    return hashed(replace(rollout, route=replace(rollout.route, target=target)))
 
 
 def a_stored(phase: Phase = Phase.PROGRESSING) -> Stored:
@@ -80,6 +87,49 @@ def test_between_two_newcomers_the_first_by_name_gets_it() -> None:
     assert mine.conflict is not None
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (on(other(), "a", "b"), on(a_rollout(), "b", "c", prefix="/v1/")),
+        (on(other(), "a"), on(a_rollout(), "a", "b", prefix="/v1/")),
+        (on(other(), "a", "b"), on(a_rollout(), "b")),
+        (on(other(), "Chat.example"), on(a_rollout(), "chat.example", prefix="/v1/")),
+    ],
+)
+def test_lists_of_hosts_that_overlap_are_refused_whatever_the_prefix(first: ModelRollout, second: ModelRollout) -> None:
+    """Envoy allows a host in one list only: applying the second would fail, or move the first."""
+    book = Book()
+    book.take(specs(first, second), START)
+    mine, theirs = book.get(KEY), book.get(OTHER)
+    assert mine is not None
+    assert theirs is not None
+    assert theirs.conflict is None
+    assert "already belongs to rollout default/aaa in another list of hosts" in str(mine.conflict)
+    assert "or other hosts" in str(mine.conflict)
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        on(a_rollout(), "b", "a", prefix="/v1/"),
+        on(a_rollout(), "c"),
+        on(a_rollout(), "b", "c", admin="127.0.0.1:9902"),
+        on(a_rollout(), "*.a"),
+    ],
+)
+def test_the_same_list_with_another_prefix_or_other_hosts_live_side_by_side(second: ModelRollout) -> None:
+    book = Book()
+    book.take(specs(on(other(), "a", "b"), second), START)
+    assert [held.conflict for held in book.all()] == [None, None]
+
+
+def test_who_is_refused_takes_nothing_from_others() -> None:
+    third = replace(on(a_rollout(), "c", "d"), key=RolloutKey("default", "zzz"))
+    book = Book()
+    book.take(specs(on(other(), "a", "b"), on(a_rollout(), "c", "b"), third), START)
+    assert [held.conflict is not None for held in book.all()] == [False, True, False]
+
+
 def test_a_deleted_rollout_at_rest_gives_its_route_back() -> None:
     book = Book()
     book.take(specs(a_rollout(), other()), START)
@@ -94,7 +144,7 @@ def test_verdicts_are_known_before_the_first_tick() -> None:
     stored = replace(a_stored(), evidence=streams.fresh(run.spec, run.digest))
     held = Book([stored]).get(KEY)
     assert held is not None
-    assert [one.slo for one in held.judgement.streams] == ["harm"]
+    assert {one.slo for one in held.judgement.streams} == {"harm"}
 
 
 def test_the_run_says_which_spec_is_in_force() -> None:

@@ -38,6 +38,21 @@ def test_decisions_without_a_store_are_told_at_once_and_written_in_order_later(c
     assert canary.store.shelf.stored[KEY].position == canary.held.position
 
 
+def test_a_pass_before_the_mending_does_not_overtake_the_spool(canary: Rig) -> None:
+    canary.store.fault = Fault.UNAVAILABLE
+    for _ in range(6):
+        canary.tick(bad=100)
+        if canary.held.position.breach is not None:
+            break
+    canary.store.fault = None
+    canary.passes()
+    assert canary.held.position.phase is Phase.ROLLED_BACK
+    mend(canary.house)
+    reconcile(KEY, canary.house)
+    told = [reason for reason in reasons(canary) if reason in ("breached", "rollback_started", "rollback_verified")]
+    assert told == ["breached", "rollback_started", "rollback_verified"]
+
+
 def test_what_could_be_written_nowhere_is_owed_to_the_journal(canary: Rig) -> None:
     canary.store.fault = Fault.UNAVAILABLE
     spool = canary.house.spool._folder

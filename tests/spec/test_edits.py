@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.spec.edits import loosened
+from controller.domain.edits import loosened
 from tests.spec.texts import FULL, MINIMAL, edited, good
 
 

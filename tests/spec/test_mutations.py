@@ -2,14 +2,19 @@
 
 import copy
 from typing import Any
+from unittest.mock import patch
 
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.domain.rollout import StageKind
+from controller.spec import unbuilt
 from controller.spec.parse import parse_bytes, parse_text
-from tests.spec.texts import FULL, MINIMAL
+from tests.spec.test_evidence_fields import FIELDS
+from tests.spec.texts import FULL, MINIMAL, edited
+
+EVERYTHING = edited(FULL, *(edit for name, edit in FIELDS.items() if "calibration" not in name))
 
 SPLICES = st.sampled_from(
     [
@@ -74,6 +79,15 @@ def test_changed_values_are_told_not_raised(data: st.DataObject, text: str, edit
     for _ in range(edits):
         _mutate(data, tree)
     _answers(yaml.safe_dump(tree, allow_unicode=True))
+
+
+@given(st.data(), st.integers(1, 4))
+def test_fields_that_are_not_built_yet_are_read_as_carefully(data: st.DataObject, edits: int) -> None:
+    tree: Any = copy.deepcopy(yaml.safe_load(EVERYTHING))
+    for _ in range(edits):
+        _mutate(data, tree)
+    with patch.object(unbuilt, "UNBUILT", {}):
+        _answers(yaml.safe_dump(tree, allow_unicode=True))
 
 
 def _mutate(data: st.DataObject, tree: Any) -> None:

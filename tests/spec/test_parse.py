@@ -245,11 +245,6 @@ def test_a_mistake_is_told_once_where_it_is(edit: tuple[str, str], words: str) -
 
 
 FULL_EDITS = [
-    (
-        ("versusStable", ""),
-        ("    judge: {maxErrors: 5%,", "    versusStable: {points: 0.1%}\n    judge: {maxErrors: 5%,"),
-    ),
-    (("zeroTolerance", ""), ("required: [ssh]}", "required: [ssh], zeroTolerance: [cse]}")),
     (("more than one route", ""), ("  metrics:\n", "  - envoy: {admin: 'a:1', configDir: b}\n  metrics:\n")),
     (("sideEffects: none", ""), ("sideEffects: none, ", "")),
     (("only the last stage can be full", ""), ("canary: {weight: 1}", "full: {}")),

@@ -138,7 +138,12 @@ def test_a_return_after_the_window_is_a_run() -> None:
     drive(world, 10)
     world.commit(a_rollout(STABLE, stages=stages(shadow=0), rollback_window=minutes(2)))
     drive(world, 1)
-    assert story(world)[promoted : promoted + 2] == ["run_started v11 v12", "-> Pending"]
+    assert story(world)[promoted : promoted + 4] == [
+        "window_closed v12",
+        "-> Idle",
+        "run_started v11 v12",
+        "-> Pending",
+    ]
 
 
 def test_suspended_stands_still_under_guard() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from controller.spec.fields import duration, percent
 from controller.spec.finding import Finding
 from controller.spec.parts import Parts
+from controller.spec.schema import AnalysisBlock
 from controller.spec.schema_slos import SloBlock
 
 
@@ -29,6 +30,16 @@ def check_budgets(parts: Parts) -> Iterator[Finding]:
     analysis = parts.analysis
     if analysis and analysis.horizon and duration(analysis.horizon) < duration(analysis.interval):
         yield Finding(("spec", "analysis", "horizon"), "is shorter than one interval", "raise it or remove it")
+    if analysis and analysis.block:
+        yield from _check_block(analysis, analysis.block)
+
+
+def _check_block(analysis: AnalysisBlock, block: str) -> Iterator[Finding]:
+    path = ("spec", "analysis", "block")
+    if duration(block) % duration(analysis.interval):
+        yield Finding(path, f"{block} is no multiple of the interval {analysis.interval}", "blocks hold whole ticks")
+    elif analysis.horizon and duration(block) > duration(analysis.horizon):
+        yield Finding(path, f"{block} is longer than the horizon {analysis.horizon}", "nothing would be judged in it")
 
 
 def _check_ledger(slos: Mapping[int, SloBlock], action: str) -> Iterator[Finding]:

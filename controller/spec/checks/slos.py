@@ -33,6 +33,8 @@ def _check_limits(slo: SloBlock, path: Path) -> Iterator[Finding]:
         yield Finding((*path, other), f"does not go with indicator.{_kind(slo.indicator)}", hint)
     if slo.objective is not None:
         yield from check_one_of(slo.objective, (*path, "objective"), "max", "min")
+    if slo.versus_stable is not None:
+        yield from check_one_of(slo.versus_stable, (*path, "versusStable"), "points", "ratio")
     if slo.threshold is not None:
         yield from _check_threshold(slo.threshold, (*path, "threshold"))
 
@@ -51,8 +53,9 @@ def _check_threshold(threshold: ThresholdBlock, path: Path) -> Iterator[Finding]
 def _check_extras(slo: SloBlock, path: Path) -> Iterator[Finding]:
     """What is given must have an effect."""
     if slo.indicator.promql is not None:
-        for field in ("scenarios", "judge"):
-            if getattr(slo, field) is not None:
+        given = {"scenarios": slo.scenarios, "judge": slo.judge, "versusStable": slo.versus_stable}
+        for field, block in given.items():
+            if block is not None:
                 yield Finding((*path, field), "needs counts, and promql gives a value", "remove it, or use ratio")
         if slo.weight is not None:
             yield Finding((*path, "weight"), "a threshold has no share of the budget", "remove it: it acts by itself")
@@ -62,14 +65,15 @@ def _check_extras(slo: SloBlock, path: Path) -> Iterator[Finding]:
     if slo.judge is not None and "max_errors" in slo.judge.model_fields_set and not counts_errors:
         yield Finding((*path, "judge", "maxErrors"), "judge errors are not counted", "add indicator.ratio.errors")
     if slo.scenarios is not None:
-        yield from _check_scenarios(slo.scenarios.baseline, slo.scenarios.required, (*path, "scenarios", "required"))
+        for field, names in (("required", slo.scenarios.required), ("zeroTolerance", slo.scenarios.zero_tolerance)):
+            yield from _check_scenarios(slo.scenarios.baseline, names, (*path, "scenarios", field))
 
 
-def _check_scenarios(baseline: str, required: list[str], path: Path) -> Iterator[Finding]:
-    for at, name in enumerate(required):
+def _check_scenarios(baseline: str, names: list[str], path: Path) -> Iterator[Finding]:
+    for at, name in enumerate(names):
         if name == baseline:
             yield Finding((*path, at), f"`{name}` is the baseline, not a scenario", "remove it")
-        elif name in required[:at]:
+        elif name in names[:at]:
             yield Finding((*path, at), f"`{name}` is given twice", "keep one of them")
 
 

@@ -1,12 +1,13 @@
 """What every store promises, whatever it is made of. Each promise takes a rig with nothing stored yet."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from controller.domain.decision import Reason
+from controller.domain.measure import Measurement
 from controller.domain.names import Digest, RolloutKey
 from controller.domain.record import Delivery, Outcome, StaleWriteError, TickRecord
 from controller.ports import Outbox, Store
@@ -26,7 +27,13 @@ CHANNELS = ("slack", "webhook")
 
 
 class AnyStore(Store, Outbox, Protocol):
-    """Both doors: an alert is written in the transaction of the tick that caused it."""
+    """Both doors: an alert is written in the transaction of the tick that caused it. And what was measured, to read."""
+
+    def measurements(
+        self, key: RolloutKey, since: datetime, until: datetime
+    ) -> Iterator[tuple[datetime, tuple[Measurement, ...]]]:
+        """What was measured from `since` to `until`, both included, in the order of its commits."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +125,20 @@ def forgets_measurements_only(rig: StoreRig) -> None:
         assert len(store.due(a_record(9).at, 100)) == 10
 
 
+def gives_back_what_was_measured(rig: StoreRig) -> None:
+    """Every measurement of a time, ends included, in order, of this rollout alone; ticks without any have no row."""
+    with rig.open(CHANNELS) as store:
+        for seq in range(1, 7):
+            store.commit(a_record(seq) if seq != 4 else replace(a_record(seq), measurements=()))
+            store.commit(a_record(seq, OTHER))
+        wanted = [(a_record(seq).at, a_record(seq).measurements) for seq in (2, 3, 5)]
+        assert list(store.measurements(KEY, a_record(2).at, a_record(5).at)) == wanted
+        assert not list(store.measurements(KEY, a_record(7).at, a_record(9).at))
+        assert not list(store.measurements(RolloutKey("assistants", "unknown"), a_record(1).at, a_record(9).at))
+    with rig.open(CHANNELS) as again:
+        assert list(again.measurements(KEY, a_record(2).at, a_record(5).at)) == wanted
+
+
 def tells_each_channel_once(rig: StoreRig) -> None:
     """An alert waits once for each channel, however often it is written, and also after it was delivered."""
     with rig.open(CHANNELS) as store:
@@ -174,6 +195,7 @@ _ALL = (
     keeps_evidence_by_digest,
     journals_newest_first,
     forgets_measurements_only,
+    gives_back_what_was_measured,
     tells_each_channel_once,
     waits_before_trying_again,
     hands_out_the_oldest_alerts_first,

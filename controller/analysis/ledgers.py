@@ -1,0 +1,81 @@
+"""Which streams lead to which action: the ledgers of evidence, and beside them the detectors of change.
+
+A comparison with stable rolls back only when an A/A run has shown it calm on this traffic; until then it holds.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from controller.analysis import change, elin, ledger
+from controller.domain.evidence import SloEvidence, StreamEvidence
+from controller.domain.rollout import ModelRollout, OnBreach, Slo
+from controller.domain.verdict import LedgerVerdict
+
+MONTH = timedelta(days=30)
+Pairs = Sequence[tuple[Slo, SloEvidence]]
+
+
+def log_e(stream: StreamEvidence) -> float:
+    """log E of a stream as stored."""
+    return elin.log_e(elin.Purse(stream.log_s, stream.reserve, stream.ticks))
+
+
+def ledgers_of(pairs: Pairs, rollout: ModelRollout, trusted: bool) -> Iterator[LedgerVerdict]:
+    """Per action the merged evidence, and the merged detectors, each with what it needs to act."""
+    budget = rollout.max_false_rollback
+    for action in (OnBreach.ROLLBACK, OnBreach.HOLD):
+        entries, reserve = _evidence(pairs, action, trusted)
+        if entries:
+            yield ledger.read(action, entries, reserve, math.log(1 / budget))
+        rows, kept = _detectors(pairs, action)
+        if rows:
+            limit = change.threshold(MONTH / rollout.interval, budget)
+            yield ledger.read(action, rows, kept, math.log(limit), kind="change")
+
+
+def action_of(slo: Slo, stream: StreamEvidence, trusted: bool) -> OnBreach:
+    """What a breach of this stream leads to."""
+    if stream.against == "stable" and slo.on_breach is OnBreach.ROLLBACK and not trusted:
+        return OnBreach.HOLD
+    return slo.on_breach
+
+
+def _evidence(pairs: Pairs, action: OnBreach, trusted: bool) -> tuple[list[ledger.Entry], float]:
+    """Shares follow from the spec alone: what is counted never makes a stream's share grow."""
+    guests = [slo for slo, _ in pairs if _is_guest(slo, trusted)]
+    hosts = [slo for slo, _ in pairs if slo.on_breach is OnBreach.HOLD and slo.max_bad is not None]
+    crowded = 0.5 if action is OnBreach.HOLD and guests and hosts else 1.0
+    entries, reserve = [], 0.0
+    for slo, known in pairs:
+        mine = [one for one in known.streams if action_of(slo, one, trusted) is action]
+        doubled = 2.0 if _is_guest(slo, trusted) else 1.0
+        entries += [_entry(slo, one, doubled * crowded, log_e(one)) for one in mine]
+        reserve += known.reserve_weight * crowded if mine else 0.0
+    return entries, reserve
+
+
+def _is_guest(slo: Slo, trusted: bool) -> bool:
+    """Do its two streams lead to different actions? Then each of them has the whole weight where it is."""
+    return slo.versus_stable is not None and slo.on_breach is OnBreach.ROLLBACK and not trusted
+
+
+def _detectors(pairs: Pairs, action: OnBreach) -> tuple[list[ledger.Entry], float]:
+    """One detector a slice, whose weight is that of its streams together."""
+    entries, reserve = [], 0.0
+    for slo, known in pairs:
+        if slo.on_breach is not action or not known.streams:
+            continue
+        whole = 2.0 if slo.versus_stable is not None else 1.0
+        mine = (one for one in known.streams if one.against == "objective")
+        entries += [
+            replace(_entry(slo, one, whole, change.log_m(change.Detector(one.change))), budget=1.0, against="change")
+            for one in mine
+        ]
+        reserve += known.reserve_weight
+    return entries, reserve
+
+
+def _entry(slo: Slo, stream: StreamEvidence, times: float, value: float) -> ledger.Entry:
+    return ledger.Entry(slo.name, stream.scenario, stream.weight * times, stream.budget, value, stream.against)

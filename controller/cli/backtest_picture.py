@@ -1,0 +1,185 @@
+"""A backtest as a picture: rates with their intervals, evidence against its limit, weight, and what was decided."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+from controller.cli import words
+from controller.cli.reasons import sentence
+from controller.cli.svg import Across, Band, Level, Line, Mark, Panel, Tone, draw
+from controller.decision.replay import Step
+from controller.domain.decision import Reason
+from controller.domain.names import VersionName
+from controller.domain.rollout import ModelRollout, StageKind
+from controller.domain.verdict import StreamVerdict
+
+MOST = 1200
+"""Points of a curve; a longer history is thinned out, but for the ticks at which something happened."""
+MOST_MARKS = 24
+STREAMS = 5
+E_LOW, E_HIGH = 1e-3, 1e9
+MARKED: dict[Reason, Tone] = {
+    Reason.STAGE_ENTERED: "plain",
+    Reason.BREACHED: "bad",
+    Reason.WITHDRAWN: "bad",
+    Reason.HELD: "bad",
+    Reason.BLIND: "bad",
+    Reason.SIGHT_BACK: "plain",
+    Reason.ALERT_SLO: "bad",
+    Reason.ROLLBACK_VERIFIED: "bad",
+    Reason.PROMOTED: "good",
+}
+MINUTE = 60
+STEPS = tuple(
+    n * MINUTE for n in (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 5 * 1440, 7 * 1440, 30 * 1440)
+)
+
+
+class Sketch:
+    """Gathers steps; `svg` draws them."""
+
+    def __init__(self, rollout: ModelRollout, stable: VersionName) -> None:
+        self._rollout, self._stable = rollout, stable
+        self._steps: list[Step] = []
+        self._count, self._stride = 0, 1
+        self._marks: list[Mark] = []
+        self._newest: Step | None = None
+
+    def add(self, step: Step) -> None:
+        """The next tick."""
+        if self._count % self._stride == 0 or step.notices:
+            self._steps.append(step)
+        self._count += 1
+        self._newest = step
+        self._mark(step)
+        if len(self._steps) > 2 * MOST:
+            self._steps = [one for n, one in enumerate(self._steps) if n % 2 == 0 or one.notices]
+            self._stride *= 2
+
+    def _mark(self, step: Step) -> None:
+        for notice in step.notices:
+            if notice.reason in MARKED and len(self._marks) < MOST_MARKS:
+                words_of_it = sentence({"reason": notice.reason.value, "facts": dict(notice.facts)})
+                label = f"{step.at:%Y-%m-%d %H:%M:%S}  {words_of_it}"
+                self._marks.append(Mark(step.at.timestamp(), label, MARKED[notice.reason]))
+
+    def svg(self) -> str:
+        """The picture as text; the same for the same steps."""
+        steps = self._steps if self._newest in (None, self._steps[-1]) else [*self._steps, self._newest]  # type: ignore[list-item]  # not None
+        begin, end = steps[0].at - self._rollout.interval, steps[-1].at
+        across = Across(begin.timestamp(), end.timestamp(), list(_places(begin, end)))
+        panels = [*_rates(steps), _evidence(steps), _weights(steps)]
+        title = f"{self._rollout.key}: {self._stable} → {self._rollout.version}"
+        return draw(f"{title}, {begin:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC", across, panels, self._marks)
+
+
+def _places(begin: datetime, end: datetime) -> Iterator[tuple[float, str]]:
+    """Round times, about eight."""
+    span = (end - begin).total_seconds()
+    size = next((one for one in STEPS if span / one <= 8), STEPS[-1])
+    if span < 2 * MINUTE:
+        size = 15
+    at = -(-begin.timestamp() // size) * size
+    while at <= end.timestamp():
+        moment = datetime.fromtimestamp(at, UTC)
+        form = "%m-%d" if size >= 1440 * MINUTE else "%H:%M:%S" if size < MINUTE else "%H:%M"
+        yield at, f"{moment:%m-%d %H:%M}" if size >= 360 * MINUTE and form == "%H:%M" else f"{moment:{form}}"
+        at += size
+
+
+def _pooled(step: Step) -> dict[str, StreamVerdict]:
+    return {
+        one.slo: one
+        for one in step.judgement.streams
+        if one.scenario is None and one.against == "objective" and one.objective is not None and one.value is None
+    }
+
+
+def _rates(steps: Sequence[Step]) -> Iterator[Panel]:
+    """One panel per SLO with a rate."""
+    series: dict[str, list[tuple[float, StreamVerdict]]] = {}
+    for step in steps:
+        for name, one in _pooled(step).items():
+            if one.rate is not None:
+                series.setdefault(name, []).append((step.at.timestamp(), one))
+    for colour, (name, found) in enumerate(series.items()):
+        limit = found[-1][1].objective or 0.0
+        yield Panel(
+            f"{name}: rate of bad answers of the candidate, with what the counts allow (95 %, valid at every look)",
+            0.0,
+            _top(found, limit),
+            [Line("rate so far", [(at, one.rate) for at, one in found], colour, wide=True)],
+            [Band([(at, one.lower, one.upper) for at, one in found], colour)],
+            [Level(limit, f"objective {words.percent(limit)}")],
+            write=words.percent,
+        )
+
+
+def _top(found: Sequence[tuple[float, StreamVerdict]], limit: float) -> float:
+    """Room for the limit and for the rate once it is more than noise; a wide young interval may be cut."""
+    whole = found[-1][1].total
+    settled = [one.rate or 0.0 for _, one in found if one.total >= whole / 10]
+    return min(1.0, max(2.5 * limit, 1.4 * max(settled, default=0.0), 1.1 * min(found[-1][1].upper, 5 * limit)))
+
+
+def _evidence(steps: Sequence[Step]) -> Panel:
+    """All of the rollback ledger, and the streams that came highest."""
+    from controller.cli.backtest_told import evidence
+
+    times = [step.at.timestamp() for step in steps]
+    whole = [evidence(step.ledger.log_e) if step.ledger else None for step in steps]
+    limit = next((evidence(step.ledger.log_limit) for step in steps if step.ledger), 20.0)
+    streams = _highest(steps)
+    lines = [
+        Line(label, list(zip(times, values, strict=True)), colour)
+        for colour, (label, values) in enumerate(streams.items(), 1)
+    ]
+    lines.insert(0, Line("all, to roll back", list(zip(times, whole, strict=True)), 0, wide=True))
+    seen = [value for line in lines for _, value in line.points if value is not None]
+    high = min(E_HIGH, max([10 * limit, *(2 * value for value in seen)]))
+    low = max(E_LOW, min([0.1, *(value for value in seen if value > 0)]))
+    return Panel(
+        "evidence that it is bad (E, log scale)",
+        low,
+        high,
+        lines,
+        levels=[Level(limit, f"rolls back at {limit:.4g}")],
+        log=True,
+        height=170,
+    )
+
+
+def _highest(steps: Sequence[Step]) -> dict[str, list[float | None]]:
+    from controller.cli.backtest_told import evidence
+
+    table: dict[str, list[float | None]] = {}
+    for number, step in enumerate(steps):
+        for one in step.judgement.streams:
+            if one.value is None and one.against != "change":
+                row = table.setdefault(_label(one), [None] * len(steps))
+                row[number] = evidence(one.log_e)
+    peaks = sorted(table, key=lambda label: -max(value for value in table[label] if value is not None))
+    return {label: table[label] for label in peaks[:STREAMS]}
+
+
+def _label(one: StreamVerdict) -> str:
+    name = f"{one.slo}/{one.scenario}" if one.scenario else one.slo
+    return name if one.against == "objective" else f"{name} (against {one.against})"
+
+
+def _weights(steps: Sequence[Step]) -> Panel:
+    times = [steps[0].at.timestamp() - 1e-3, *(step.at.timestamp() for step in steps)]
+    live = [0.0, *(float(step.weight) for step in steps)]
+    copies = [0.0, *(float(_mirrored(step)) for step in steps)]
+    lines = [Line("live", list(zip(times, live, strict=True)), 0, wide=True, step=True)]
+    if any(copies):
+        lines.append(Line("copies (shadow)", list(zip(times, copies, strict=True)), 1, dashed=True, step=True))
+    title = "requests that the candidate gets (%)"
+    return Panel(title, 0.0, 100.0, lines, height=90)
+
+
+def _mirrored(step: Step) -> int:
+    split, run = step.position.split(), step.position.run
+    shadow = run is not None and run.current.kind is StageKind.SHADOW
+    return split.mirror if split and shadow else 0
+
+

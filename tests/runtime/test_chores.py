@@ -1,0 +1,98 @@
+"""Beside the passes: who is sampled, what is told when it lasts, and what is forgotten."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from controller.domain.names import RolloutKey
+from controller.domain.state import Phase
+from controller.ports import Specs
+from controller.runtime.chores import TELL_AFTER, Chores
+from controller.runtime.clock import SystemClock
+from controller.runtime.dispatch import Dispatcher
+from controller.runtime.scheduler import Ticker
+from controller.testing.stores import Fault
+from tests.parts.net import wait_until
+from tests.runtime.rig import KEY, Rig
+
+
+class Woken(Dispatcher):
+    """Remembers who was woken."""
+
+    def __init__(self) -> None:
+        super().__init__(SystemClock(), lambda _key: None, 1, lambda _late: None)
+        self.keys: list[RolloutKey] = []
+
+    def wake(self, key: RolloutKey, after: timedelta = timedelta(0)) -> None:
+        self.keys.append(key)
+
+
+@pytest.fixture
+def woken() -> Woken:
+    return Woken()
+
+
+@pytest.fixture
+def ticker() -> Iterator[Ticker]:
+    """Paused before its first tick: what is planned is of interest, not what it does."""
+    made = Ticker(SystemClock())
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def chores(canary: Rig, ticker: Ticker, woken: Woken) -> Chores:
+    return Chores(canary.house, ticker, woken, 396)
+
+
+def test_a_server_is_sampled_while_somebody_listens(canary: Rig, chores: Chores, ticker: Ticker) -> None:
+    chores.plan()
+    assert [name for name in ticker.names() if name.startswith("sample ") and not name.endswith("at once")]
+    canary.breach()
+    canary.passes()
+    assert canary.held.position.phase is Phase.ROLLED_BACK
+    assert not [name for name in ticker.names() if name.startswith("sample ") and not name.endswith("at once")]
+
+
+def test_a_sample_wakes_its_listeners_and_says_what_is_wrong(canary: Rig, chores: Chores, woken: Woken) -> None:
+    server = next(iter(canary.house.watch.stations()))
+    canary.counters.problem = "the server answered 500"
+    chores.sample(server)
+    assert woken.keys == [KEY]
+    assert "the server answered 500" in str(canary.house.health.ready().document)
+    canary.counters.problem = None
+    chores.sample(server)
+    assert "the server answered 500" not in str(canary.house.health.ready().document)
+
+
+def test_a_changed_spec_wakes_its_rollout_once(canary: Rig, chores: Chores, woken: Woken) -> None:
+    chores.read_sources()
+    assert woken.keys == []
+    canary.source.specs = Specs({}, trouble="the remote cannot be reached")
+    chores.read_sources()
+    chores.read_sources()
+    assert woken.keys == [KEY]
+    assert "the remote cannot be reached" in str(canary.house.health.ready().document)
+
+
+def test_people_hear_of_a_database_that_stays_away(canary: Rig, chores: Chores) -> None:
+    canary.store.fault = Fault.UNAVAILABLE
+    canary.tick()
+    chores.mend()
+    canary.clock.advance(TELL_AFTER / 2)
+    chores.mend()
+    assert not [one for one in canary.channel.told if "database" in one.title]
+    canary.clock.advance(TELL_AFTER / 2)
+    chores.mend()
+    wait_until(lambda: [one for one in canary.channel.told if "cannot use its database" in one.title], 5, "the alert")
+    canary.store.fault = None
+    chores.mend()
+    assert canary.house.health.ready().document["components"]["store"]["ok"] is True  # type: ignore[index]
+    assert not canary.held.unsaved
+
+
+def test_a_store_that_cannot_be_pruned_ends_nothing(canary: Rig, chores: Chores) -> None:
+    chores.prune()
+    canary.store.fault = Fault.UNAVAILABLE
+    chores.prune()
