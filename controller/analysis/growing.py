@@ -83,7 +83,7 @@ def _weigher(indicator: RatioIndicator) -> Callable[[Row], float]:
     """How many answers each judged one of a series stands for."""
     weights = indicator.weights
     if weights is None:
-        return lambda row: 1.0
+        return lambda _: 1.0
     label, known = weights.label, dict(weights.values)
     return lambda row: known.get(row.labels.get(label, ""), 1.0)
 

@@ -95,4 +95,4 @@ def _bad_once(parts: Sequence[Part], label: str) -> float:
 
 
 def _once(parts: Sequence[Part]) -> float:
-    return min(fsum([part.bad for part in parts]), min(part.weight for part in parts))
+    return min(fsum([part.bad for part in parts]), max(part.weight for part in parts))

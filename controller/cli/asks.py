@@ -1,4 +1,4 @@
-"""What people ask of a run: `abort`, `retry`, `pause`, `resume`, `approve`; each with a reason that is recorded."""
+"""What people ask of a run: `abort`, `retry`, `pause`, `resume`, `approve`, `review`; each with a recorded reason."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,15 +15,16 @@ PANEL = "A run, by hand"
 
 
 def register(app: typer.Typer) -> None:
-    """Add the five."""
+    """Add the six."""
     why = {
         "abort": "'wrong prompt shipped'",
         "retry": "'judge was repaired'",
         "pause": "'launch event until 18:00'",
         "resume": "'launch event is over'",
         "approve": "'read 50 transcripts'",
+        "review": "'a joke, not an instruction' --dismiss",
     }
-    for command in (abort, retry, pause, resume, approve):
+    for command in (abort, retry, pause, resume, approve, review):
         told = examples(f"tidegate {command.__name__} support-bot --reason {why[command.__name__]}")
         app.command(epilog=told, rich_help_panel=PANEL)(command)
 
@@ -92,10 +93,34 @@ def approve(
     _asked("approve", name, reason, socket_of(state_dir, socket), output)
 
 
-def _asked(verb: str, name: str, reason: str, path: Path, output: OutputFormat, todo: str = "") -> None:
+@reported
+def review(
+    name: Name,
+    reason: Reason,
+    confirm: Annotated[bool, typer.Option("--confirm", help="It is bad: roll back.")] = False,
+    dismiss: Annotated[bool, typer.Option("--dismiss", help="It is not: let the run go on.")] = False,
+    state_dir: StateDir = STATE_DIR,
+    socket: Socket = None,
+    output: Output = OutputFormat.TEXT,
+) -> None:
+    """Say what a finding in a zero-tolerance scenario was, after looking at it."""
+    if confirm == dismiss:
+        raise CommandError("say either --confirm or --dismiss", Code.WRONG_USE)
+    argument = "confirm" if confirm else "dismiss"
+    _asked("review", name, reason, socket_of(state_dir, socket), output, argument=argument)
+
+
+def _asked(
+    verb: str, name: str, reason: str, path: Path, output: OutputFormat, todo: str = "", argument: str = ""
+) -> None:
     if not reason.strip():
         raise CommandError(f"say why: tidegate {verb} {name} --reason '...'", Code.WRONG_USE)
-    answer = ask(path, verb, {"name": name, "reason": reason}, todo or "Start the daemon with `tidegate run` first.")
+    answer = ask(
+        path,
+        verb,
+        {"name": name, "reason": reason, "argument": argument},
+        todo or "Start the daemon with `tidegate run` first.",
+    )
     if output is OutputFormat.JSON:
         emit(answer)
         return

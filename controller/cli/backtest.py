@@ -63,8 +63,8 @@ def backtest(
 ) -> None:
     """Judge history as if it were now, and say what would have been decided when.
 
-    The run begins one interval before the first tick. The data plane obeys at once, approvals are given, and a version
-    that is not mentioned in a tick had no new answers. After the run's end the last phase and verdicts stay as they are.
+    The run begins one interval before the first tick. The data plane obeys at once, approvals are given, and what is
+    not mentioned in a tick had no new answers. Ticks after the run's end keep its last phase and its last verdicts.
     """
     from controller.decision.replay import replay
 
@@ -72,6 +72,7 @@ def backtest(
     if sum(source is not None and source is not False for source in (counts, prometheus, journal)) != 1:
         raise CommandError("give one of --counts, --prometheus and --journal", Code.WRONG_USE)
     with working("reading the history ..."):
+        frames: Iterable[Frame]
         if counts is not None:
             base, frames = stable_of(rollout, stable), _from_counts(counts, rollout)
         elif prometheus is not None:

@@ -1,7 +1,7 @@
 """A backtest as a picture: rates with their intervals, evidence against its limit, weight, and what was decided."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from controller.cli import words
 from controller.cli.reasons import sentence
@@ -10,11 +10,15 @@ from controller.decision.replay import Step
 from controller.domain.decision import Reason
 from controller.domain.names import VersionName
 from controller.domain.rollout import ModelRollout, StageKind
+from controller.domain.state import Phase
 from controller.domain.verdict import StreamVerdict
 
 MOST = 1200
 """Points of a curve; a longer history is thinned out, but for the ticks at which something happened."""
 MOST_MARKS = 24
+LATELY = 40
+"""The recent rate is that of this part of the whole time."""
+Series = list[tuple[float, StreamVerdict]]
 STREAMS = 5
 E_LOW, E_HIGH = 1e-3, 1e9
 MARKED: dict[Reason, Tone] = {
@@ -64,12 +68,21 @@ class Sketch:
 
     def svg(self) -> str:
         """The picture as text; the same for the same steps."""
-        steps = self._steps if self._newest in (None, self._steps[-1]) else [*self._steps, self._newest]  # type: ignore[list-item]  # not None
+        steps = self._steps
+        if self._newest is not None and self._newest is not steps[-1]:
+            steps = [*steps, self._newest]
         begin, end = steps[0].at - self._rollout.interval, steps[-1].at
         across = Across(begin.timestamp(), end.timestamp(), list(_places(begin, end)))
-        panels = [*_rates(steps), _evidence(steps), _weights(steps)]
+        judged = _until_the_end(steps)
+        panels = [*_rates(judged, (end - begin) / LATELY), _evidence(judged), _weights(steps)]
         title = f"{self._rollout.key}: {self._stable} → {self._rollout.version}"
         return draw(f"{title}, {begin:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC", across, panels, self._marks)
+
+
+def _until_the_end(steps: Sequence[Step]) -> Sequence[Step]:
+    """Without the ticks after the run's end, which were not judged."""
+    ended = (n for n, step in enumerate(steps) if step.position.phase in (Phase.ROLLED_BACK, Phase.COMPLETED))
+    return steps[: next(ended, len(steps)) + 1]
 
 
 def _places(begin: datetime, end: datetime) -> Iterator[tuple[float, str]]:
@@ -94,31 +107,43 @@ def _pooled(step: Step) -> dict[str, StreamVerdict]:
     }
 
 
-def _rates(steps: Sequence[Step]) -> Iterator[Panel]:
+def _rates(steps: Sequence[Step], window: timedelta) -> Iterator[Panel]:
     """One panel per SLO with a rate."""
-    series: dict[str, list[tuple[float, StreamVerdict]]] = {}
+    series: dict[str, Series] = {}
     for step in steps:
         for name, one in _pooled(step).items():
             if one.rate is not None:
                 series.setdefault(name, []).append((step.at.timestamp(), one))
     for colour, (name, found) in enumerate(series.items()):
         limit = found[-1][1].objective or 0.0
-        yield Panel(
-            f"{name}: rate of bad answers of the candidate, with what the counts allow (95 %, valid at every look)",
-            0.0,
-            _top(found, limit),
-            [Line("rate so far", [(at, one.rate) for at, one in found], colour, wide=True)],
-            [Band([(at, one.lower, one.upper) for at, one in found], colour)],
-            [Level(limit, f"objective {words.percent(limit)}")],
-            write=words.percent,
-        )
+        recent = _recent(found, window.total_seconds())
+        so_far = Line("so far", [(at, one.rate) for at, one in found], colour, wide=True)
+        lately = Line(f"last {words.span(window.total_seconds())}", recent, colour, dashed=True)
+        band = Band("where it may be (95 %)", [(at, one.lower, one.upper) for at, one in found], colour)
+        level = Level(limit, f"objective {words.percent(limit)}")
+        top = _top(found, recent, limit)
+        yield Panel(f"{name}: rate of bad answers", 0.0, top, [so_far, lately], [band], [level], write=words.percent)
 
 
-def _top(found: Sequence[tuple[float, StreamVerdict]], limit: float) -> float:
-    """Room for the limit and for the rate once it is more than noise; a wide young interval may be cut."""
+def _recent(found: Series, window: float) -> list[tuple[float, float | None]]:
+    """The rate in the window before each point; None without answers in it."""
+    lately: list[tuple[float, float | None]] = []
+    first = 0
+    for at, one in found:
+        while found[first][0] < at - window:
+            first += 1
+        before = found[first][1] if first else None
+        bad, total = (one.bad - before.bad, one.total - before.total) if before else (one.bad, one.total)
+        lately.append((at, bad / total if total > 0 else None))
+    return lately
+
+
+def _top(found: Series, recent: Sequence[tuple[float, float | None]], limit: float) -> float:
+    """Room for the limit and for the rates once they are more than noise; a wide young interval may be cut."""
     whole = found[-1][1].total
-    settled = [one.rate or 0.0 for _, one in found if one.total >= whole / 10]
-    return min(1.0, max(2.5 * limit, 1.4 * max(settled, default=0.0), 1.1 * min(found[-1][1].upper, 5 * limit)))
+    settled = [n for n, (_, one) in enumerate(found) if one.total >= whole / 10]
+    rates = [found[n][1].rate or 0.0 for n in settled] + [recent[n][1] or 0.0 for n in settled]
+    return min(1.0, max(2.5 * limit, 1.2 * max(rates, default=0.0), 1.1 * min(found[-1][1].upper, 5 * limit)))
 
 
 def _evidence(steps: Sequence[Step]) -> Panel:
@@ -181,5 +206,3 @@ def _mirrored(step: Step) -> int:
     split, run = step.position.split(), step.position.run
     shadow = run is not None and run.current.kind is StageKind.SHADOW
     return split.mirror if split and shadow else 0
-
-

@@ -92,6 +92,8 @@ def _wanted(view: View) -> tuple[str, str]:
 def slo_words(s: View) -> str:
     """`harm pass 0/1,942`."""
     name = f"{s['slo']}/{s['scenario']}" if s["scenario"] else s["slo"]
+    if s.get("against", "objective") != "objective":
+        name += " against " + s["against"]
     if s["value"] is not None:
         return f"{name} {s['verdict']} {words.number(s['value'])}"
     return f"{name} {s['verdict']} {words.count(s['bad'])}/{words.count(s['total'])}"

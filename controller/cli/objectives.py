@@ -47,7 +47,8 @@ def blind_notes(view: View) -> list[str]:
 
 
 def _row(s: View, wide: bool) -> tuple[Text, ...]:
-    name = Text(f"└ {s['scenario']}" if s["scenario"] else s["slo"], "bold red" if s["guilty"] else "")
+    beside = {"stable": " vs stable", "change": " turned"}.get(s.get("against", "objective"), "")
+    name = Text((f"└ {s['scenario']}" if s["scenario"] else s["slo"]) + beside, "bold red" if s["guilty"] else "")
     limit, counts, rate = _numbers(s)
     cells = [name, Text(limit), bar(s, WIDE_BAR if wide else NARROW_BAR), Text(counts), Text(rate)]
     if wide:

@@ -7,6 +7,7 @@ from typing import Literal
 from xml.sax.saxutils import escape
 
 WIDTH, LEFT, RIGHT, HEAD, GAP, FOOT, ROW = 980, 76, 236, 56, 40, 44, 18
+FONT = 'font-family="system-ui, sans-serif" font-size="12"'
 LIGHT = ("#1d4ed8", "#b45309", "#0f766e", "#7e22ce", "#be123c", "#4d7c0f", "#0369a1", "#57534e")
 DARK = ("#7aa2ff", "#f0a868", "#4fd1c5", "#c99cff", "#ff8aa0", "#a3d65c", "#62c6ff", "#c4bfb8")
 TONES = {"plain": ("#6b7280", "#9ca3af"), "good": ("#15803d", "#6ee7a0"), "bad": ("#b91c1c", "#ff8f8f")}
@@ -29,6 +30,7 @@ class Line:
 class Band:
     """What lies between a lower and an upper value."""
 
+    label: str
     points: Sequence[tuple[float, float, float]]
     colour: int = 0
 
@@ -90,10 +92,9 @@ def draw(title: str, across: Across, panels: Sequence[Panel], marks: Sequence[Ma
     """The whole picture."""
     tops = [HEAD + GAP * (n + 1) + sum(one.height for one in panels[:n]) for n in range(len(panels))]
     foot = tops[-1] + panels[-1].height
-    height = foot + FOOT + ROW * len(marks) + (ROW if marks else 0)
+    height = foot + FOOT + ROW * len(marks) + (24 if marks else 0)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
-        'role="img" font-family="system-ui, sans-serif" font-size="12">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" {FONT} role="img">',
         f"<title>{escape(title)}</title>",
         f"<style>{_style()}</style>",
         f'<rect class="page" width="{WIDTH}" height="{height}"/>',
@@ -110,7 +111,9 @@ def _style() -> str:
     def rules(page: str, ink: str, soft: str, grid: str, palette: Sequence[str], dark: int) -> str:
         found = [f".page{{fill:{page}}}.ink{{fill:{ink}}}.soft{{fill:{soft}}}.grid{{stroke:{grid}}}"]
         found.append(f".axis{{stroke:{soft}}}.halo{{fill:{page}}}")
-        found += [f".l{n}{{stroke:{one};fill:none}}.b{n}{{fill:{one};fill-opacity:.16}}" for n, one in enumerate(palette)]
+        found += [
+            f".l{n}{{stroke:{one};fill:none}}.b{n}{{fill:{one};fill-opacity:.16}}" for n, one in enumerate(palette)
+        ]
         found += [f".{name}{{stroke:{both[dark]}}}.{name}-ink{{fill:{both[dark]}}}" for name, both in TONES.items()]
         return "".join(found)
 
@@ -183,6 +186,10 @@ def _legend(panel: Panel, top: float) -> Iterator[str]:
         yield f'<line x1="{right}" y1="{y:.1f}" x2="{right + 24}" y2="{y:.1f}" {_stroke(line)}/>'
         yield _text(right + 32, y + 4, line.label, "ink")
         y += ROW
+    for band in panel.bands:
+        yield f'<rect x="{right}" y="{y - 6:.1f}" width="24" height="12" class="b{band.colour % len(LIGHT)}"/>'
+        yield _text(right + 32, y + 4, band.label, "ink")
+        y += ROW
     for level in panel.levels:
         x2 = right + 24
         yield f'<line x1="{right}" y1="{y:.1f}" x2="{x2}" y2="{y:.1f}" class="bad" stroke-dasharray="6 4"/>'
@@ -197,7 +204,8 @@ def _marks(marks: Sequence[Mark], across: Across, top: float, foot: float) -> It
         x = across.x(mark.at)
         at = max(x, free)
         free = at + 17
-        yield f'<line x1="{x:.1f}" y1="{top - 28}" x2="{x:.1f}" y2="{foot}" class="{mark.tone}" stroke-dasharray="2 3"/>'
+        ends = f'x1="{x:.1f}" y1="{top - 28}" x2="{x:.1f}" y2="{foot}"'
+        yield f'<line {ends} class="{mark.tone}" stroke-dasharray="2 3"/>'
         yield f'<circle cx="{at:.1f}" cy="{top - 36}" r="8" class="{mark.tone}-ink"/>'
         yield _text(at, top - 32, str(number), "halo", 'text-anchor="middle" font-size="11" font-weight="bold"')
         y = foot + FOOT + ROW * number

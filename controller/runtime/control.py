@@ -105,10 +105,11 @@ class Control:
         reason = str(request.args.get("reason") or "").strip()
         if not reason:
             raise RequestRefusedError(f"say why: tidegate {ask.value} {held.key.name} --reason '...'")
+        argument = str(request.args.get("argument") or "")[:100]
         now = self._house.clock.now()
         identity = f"{now.isoformat()}/{next(self._ids)}"
         with held.lock:
-            held.inbox.append(OperatorRequest(identity, ask, request.actor, reason[:500], now))
+            held.inbox.append(OperatorRequest(identity, ask, request.actor, reason[:500], now, argument))
         self._dispatcher.wake(held.key)
         return self._answered(held, identity, ask)
 

@@ -21,7 +21,7 @@ def explain(held: Held, now: datetime) -> tuple[str, ...]:
         lines = [_where(held)]
         lines += [f"It waits for: {'; '.join(missing)}." for missing in [waits(held, now)] if missing]
         if run is not None and held.judgement.streams:
-            lines += [_stream(held, s) for s in held.judgement.streams]
+            lines += [_stream(held, s) for s in held.judgement.streams if s.against == "objective" or s.guilty]
             lines += _ledgers(held)
         if position.breach is not None and position.phase in (Phase.ROLLING_BACK, Phase.ROLLED_BACK):
             lines.append(_breach(held))

@@ -1,7 +1,7 @@
 """What people and machines are shown of a rollout: one mapping, the same for `get`, `watch`, `explain` and the API."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from controller.decision.advance import whats_missing
@@ -36,7 +36,7 @@ def view(held: Held, now: datetime) -> View:
             "trouble": held.trouble or None,
             "run": _run(run, now) if run else None,
             "traffic": _traffic(held),
-            "slos": [_stream(s, held) for s in held.judgement.streams] if position.guarded else [],
+            "slos": [_stream(s, held) for s in _shown(held)] if position.guarded else [],
             "ledgers": [
                 {
                     "action": one.action.value,
@@ -121,6 +121,11 @@ def _counted(held: Held) -> View | None:
 def _since(route: RouteSeen, start: Mapping[VersionName, RequestCounts], version: VersionName) -> RequestCounts:
     now, then = route.counts.get(version, NOTHING), start.get(version, NOTHING)
     return RequestCounts(max(0, now.live - then.live), max(0, now.mirrored - then.mirrored), now.active)
+
+
+def _shown(held: Held) -> Iterator[StreamVerdict]:
+    """Every stream; a detector of change counts the same answers again, and is shown only when it rings."""
+    return (s for s in held.judgement.streams if s.against != "change" or s.guilty)
 
 
 def _stream(s: StreamVerdict, held: Held) -> View:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, select, text
 
@@ -164,7 +164,7 @@ def _journal(connection: Connection, key: RolloutKey, limit: int) -> Sequence[Jo
 
 def _measured(
     key: RolloutKey, since: datetime, until: datetime, after: int
-) -> Callable[[Connection], Sequence[Row[Any]]]:
+) -> Callable[[Connection], Sequence[Row[int, datetime, bytes]]]:
     """One page, of the commits after the number `after`."""
     mine = (MeasurementRow.at >= since) & (MeasurementRow.at <= until) & (MeasurementRow.seq > after)
     columns = (MeasurementRow.seq, MeasurementRow.at, MeasurementRow.packed)

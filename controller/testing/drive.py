@@ -84,7 +84,7 @@ def observe(world: World) -> Observation:
         observe_only=world.observe_only,
         break_glass=world.break_glass,
     )
-    if run is None or memory.evidence is None or not world.position.under_way or not _is_tick(world, run.spec):
+    if run is None or memory.evidence is None or not world.position.guarded or not _is_tick(world, run.spec):
         return seen
     memory.measured_at = world.now
     found, series = world.truth.measure(run.spec, (run.stable, run.candidate), memory.evidence, world.now)
@@ -101,7 +101,7 @@ def _remember(world: World) -> None:
     spec = world.spec.spec
     target = spec.find(spec.version) if spec else None
     known = world.memory.evidence
-    if target is None or world.position.under_way or (known is not None and known.digest == target.digest):
+    if target is None or world.position.guarded or (known is not None and known.digest == target.digest):
         return
     world.memory.evidence = world.archive.get(target.digest, known)
 

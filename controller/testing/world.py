@@ -109,7 +109,7 @@ class World:
     def rollout(self) -> ModelRollout:
         """What serves as the truth's list of SLOs: the run's spec, else the newest one."""
         position = self.position
-        if position.under_way and position.run is not None:
+        if position.guarded and position.run is not None:
             return position.run.spec
         return self.spec.spec or a_rollout()
 
@@ -117,10 +117,10 @@ class World:
         """A new good spec is seen."""
         self.spec = spec_seen(rollout)
 
-    def ask(self, ask: Ask, actor: str = "ada", reason: str = "because") -> None:
+    def ask(self, ask: Ask, actor: str = "ada", reason: str = "because", argument: str = "") -> None:
         """A person asks for something."""
         self._asked += 1
-        self.memory.inbox.append(OperatorRequest(f"r{self._asked}", ask, actor, reason, self.now))
+        self.memory.inbox.append(OperatorRequest(f"r{self._asked}", ask, actor, reason, self.now, argument))
 
     def share(self, version: VersionName) -> int:
         """Percent of live requests the data plane gives to a version now."""

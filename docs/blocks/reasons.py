@@ -102,6 +102,10 @@ HELD: Mapping[HeldCause, tuple[str, str]] = {
 
 ENDED: Mapping[Cause, tuple[str, str]] = {
     Cause.BREACH: ("an SLO was over its limit", "the digest is rejected: only `retry` tries it again"),
+    Cause.CONFIRMED: (
+        "a person confirmed a bad answer in a zero-tolerance scenario",
+        "the digest is rejected: only `retry` tries it again",
+    ),
     Cause.BLIND: ("`onBlind.then: rollback`", "`retry` tries it again and keeps the evidence"),
     Cause.ABORTED: ("somebody asked", "`retry` tries it again and keeps the evidence"),
     Cause.REVERTED: ("`version` names the stable version again", "the digest is not rejected"),

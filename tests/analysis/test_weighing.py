@@ -218,6 +218,16 @@ class TestForgetting:
         assert len(after) == 3
         assert self.look(after, NOW + timedelta(hours=24, seconds=30), [an_slo()]).keys() == after.keys()
 
+    def test_a_series_that_is_still_there_is_kept_however_old_its_sample(self) -> None:
+        """A pod that no scrape reaches any more, in an answer that still holds it."""
+        memory = self.look({}, NOW, [an_slo()], pods=2_600)
+        now = NOW + timedelta(days=2)
+        fresh = [Series((("verdict", one), ("version", "v12")), ((now.timestamp(), 5.0),)) for one in ("ok", "bad")]
+        old = Series((("pod", "7"), ("verdict", "ok"), ("version", "v12")), ((NOW.timestamp(), 5.0),))
+        shot = Snapshot(now, {METRIC: FamilyReading((*fresh, old))})
+        after = measure([an_slo()], [V12], shot, memory, now, STEP, STEP, {})[1]
+        assert len(after) == 4
+
     def test_a_small_memory_is_kept_for_ever(self) -> None:
         memory = self.look({}, NOW, [an_slo()], pods=2_499)
         assert self.look(memory, NOW + timedelta(days=90), [an_slo()]).keys() == memory.keys()

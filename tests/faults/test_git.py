@@ -40,7 +40,8 @@ def repository(ground: Ground) -> Repository:
 
 @pytest.fixture
 def following(ground: Ground, repository: Repository) -> Iterator[Bench]:
-    """A daemon that follows the repository; v11 serves."""
+    """A daemon that follows the repository; v11 serves. Ticks do not wait for polls: the canary takes half an hour."""
+    ground.options = ground.options.but(canary_soak="30m")
     repository.commit("v11", "v11 serves")
     told = GitSettings(str(repository.folder), poll=0.2)
     with a_bench(ground, folders=(), repositories=(told,)) as bench:
@@ -65,7 +66,7 @@ def test_a_commit_starts_a_run_and_a_revert_takes_it_back(
     assert set(ground.send(20)) == {"v11"}
     assert following.position.rejected == ()
     reasons = following.reasons()
-    assert reasons[reasons.index("rollback_started") :][:2] == ["rollback_started", "rollback_verified"]
+    assert [one for one in reasons if one.startswith("rollback_")] == ["rollback_started", "rollback_verified"]
 
 
 def test_a_broken_commit_keeps_the_run_and_an_unreachable_remote_says_so(
