@@ -68,11 +68,11 @@ def for_promotion(p0: float, error: JudgeError) -> float:
 
 
 def margin(wanted: Margin, error: JudgeError) -> Margin:
-    """The margin against stable in the judge's counts, each part at the bound that makes a rollback harder."""
-    side = 1 if wanted.points >= 0 else 0
-    youden = error.sensitivity[side] + error.specificity[side] - 1
-    fall_out = 1 - error.specificity[1 if wanted.ratio >= 1 else 0]
-    return Margin(wanted.ratio, youden * wanted.points - (wanted.ratio - 1) * fall_out)
+    """The margin against stable in the judge's counts, at the bounds that make a rollback hardest."""
+    steep = wanted.points + wanted.ratio - 1
+    sensitivity = error.sensitivity[1 if wanted.points >= 0 else 0]
+    specificity = error.specificity[1 if steep >= 0 else 0]
+    return Margin(wanted.ratio, sensitivity * wanted.points + specificity * steep - steep)
 
 
 def bounds(hits: int, trials: int, alpha: float) -> tuple[float, float]:
