@@ -93,7 +93,7 @@ def headline(size: Size, tell: Callable[[str], None]) -> Part:
         tell(f"false rollback and delay: {cell.name}")
         rows, found = _cell(cell, size)
         says = f"FR = share of {size.null:,} {CAPTION}. (x %) = share found in 6 h; - = fewer than half were."
-        tables.append(Table("headline", cell.name, says, HEAD, tuple(rows)))
+        tables.append(Table("headline", cell.name.capitalize(), says, HEAD, tuple(rows)))
         checks += found
     for cell in CELLS[1:3]:
         tell(f"curves: {cell.name}")

@@ -95,6 +95,8 @@ def served(stops: Stops, trace: Trace) -> float:
 
 def per_cent(value: float) -> str:
     """A share for people; never a bare 0 or 100 when it is neither."""
+    if 0 < value < 0.0005:
+        return "<0.1 %"
     return f"{100 * value:.1f} %" if 0 < value < 0.9995 else f"{100 * value:.0f} %"
 
 

@@ -135,15 +135,16 @@ def swings(size: Size, tell: Callable[[str], None]) -> Part:
         for amount, period in ((0.3, 60), (0.6, 60), (0.6, 360)):
             tell(f"swing: {amount:.0%}, {period} min, {per_minute}/min")
             rng = rng_of("swing", per_minute, amount, period)
-            trace = swing(amount, period)(rng, per_minute, 0.95 * P0, TICKS, size.breach)
+            trace = swing(amount, period)(rng, per_minute, P0, TICKS, size.breach)
             told = rules()
             names = ("Argo 5m, failureLimit 3", "E-LIN without restarts", "**E-LIN-R, 60 s**")
             found = [per_cent(share(told[name](trace))) for name in names]
             rows.append((f"{per_minute}/min", f"± {amount:.0%} every {period} min", *found))
     says = (
-        "The mean is 0.95 x SLO, the rate a sine around it. E-LIN-R asks whether the rate is above the limit in any "
-        "block, and here it truly is for half of the time: put the objective above the known daily peak, or ask about "
-        "the average."
+        "The rate is a sine around the objective, downwards first: the average since the start never exceeds it, the "
+        "rate itself does for half of the time. E-LIN-R asks about the rate of every block and rolls back, by the "
+        "letter of its question; without restarts it asks about the average. Put the objective above the known daily "
+        "peak."
     )
     head = ("judged", "swing", "Argo 5m, failureLimit 3", "E-LIN without restarts (average)", "E-LIN-R (local)")
     return Part((Table("swing", "A rate that swings around its objective", says, head, tuple(rows)),))

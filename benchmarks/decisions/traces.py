@@ -124,19 +124,13 @@ def glitched(rng: Rng, rate: float, ticks: int, runs: int) -> Floats:
 
 
 def swing(size: float, period: int) -> "Process":
-    """A sine of +-`size` around the rate, with a random phase per run."""
+    """A sine of +-`size` around the rate, downwards first: its average since the start is never above the rate."""
 
     def process(rng: Rng, per_tick: float, rate: float, ticks: int, runs: int) -> Trace:
-        return arrivals(rng, per_tick, swung(rng, rate, size, period, ticks, runs), ticks, runs)
+        wave = np.sin(2 * np.pi * np.arange(ticks)[:, None] / period)
+        return arrivals(rng, per_tick, np.asarray(rate * (1 - size * wave), dtype=np.float64), ticks, runs)
 
     return process
-
-
-def swung(rng: Rng, rate: float, size: float, period: int, ticks: int, runs: int) -> Floats:
-    """The rates of such a swing."""
-    phase = rng.random(runs) * 2 * np.pi
-    wave = np.sin(2 * np.pi * np.arange(ticks)[:, None] / period + phase)
-    return np.asarray(rate * (1 + size * wave), dtype=np.float64)
 
 
 Process = Callable[[Rng, float, float, int, int], Trace]

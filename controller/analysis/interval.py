@@ -5,6 +5,7 @@ The interval describes, the e-value decides: at the margin they may differ. Stat
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from controller.analysis.elin import log_sum
@@ -15,6 +16,33 @@ DOWN = tuple(1 / ratio for ratio in UP)
 UP_LOG, DOWN_LOG = (tuple((ratio, math.log(ratio)) for ratio in ratios) for ratios in (UP, DOWN))
 STEPS = 100
 REACH = 1.7
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """The interval of some counts, worked out when it is read."""
+
+    bad: float
+    total: float
+    dispersion: float = 1.0
+
+    @property
+    def lower(self) -> float:
+        """The lower end (0..1)."""
+        return interval(self.bad, self.total, dispersion=self.dispersion)[0]
+
+    @property
+    def upper(self) -> float:
+        """The upper end (0..1)."""
+        return interval(self.bad, self.total, dispersion=self.dispersion)[1]
+
+
+def lies_below(bound: float, bad: float, total: float, dispersion: float = 1.0, alpha: float = 0.05) -> bool:
+    """Is the upper end at most `bound` (a rate)? One step instead of the search for the end."""
+    if bound >= 1 or total <= 0 or bad >= bound * total:
+        return bound >= 1
+    k, n = bad / dispersion, total / dispersion
+    return _log_mix(DOWN_LOG, k, n, bound) >= math.log(1 / alpha)
 
 
 @lru_cache(maxsize=4096)

@@ -8,7 +8,7 @@ from controller.analysis.accumulate import Scope, accumulate
 from controller.analysis.booking import unpacked
 from controller.analysis.change import Detector, log_m
 from controller.analysis.dispersion import dispersion
-from controller.analysis.interval import interval
+from controller.analysis.interval import Interval, lies_below
 from controller.analysis.judge_error import for_promotion
 from controller.analysis.ledgers import ledgers_of, log_e
 from controller.analysis.streams import error_of
@@ -64,7 +64,6 @@ def _changes(
 
 
 def _change(slo: Slo, stream: StreamEvidence, guilty: bool) -> StreamVerdict:
-    lower, upper = interval(stream.all.bad, stream.all.total)
     return StreamVerdict(
         slo.name,
         stream.scenario,
@@ -74,8 +73,7 @@ def _change(slo: Slo, stream: StreamEvidence, guilty: bool) -> StreamVerdict:
         bad=stream.all.bad,
         total=stream.all.total,
         rate=stream.all.bad / stream.all.total if stream.all.total else None,
-        lower=lower,
-        upper=upper,
+        between=Interval(stream.all.bad, stream.all.total),
         log_e=log_m(Detector(stream.change)),
         guilty=guilty,
         stable_bad=stream.stable.bad,
@@ -110,7 +108,6 @@ def _threshold(slo: Slo, known: SloEvidence) -> StreamVerdict:
 def _stream(slo: Slo, known: SloEvidence, stream: StreamEvidence, rollout: ModelRollout, named: bool) -> StreamVerdict:
     tally, evidence = stream.all, log_e(stream)
     scatter = dispersion(unpacked(known.scatter))
-    lower, upper = interval(tally.bad, tally.total, dispersion=scatter)
     log_p = proof.log_proof(stream.proof.bad, stream.proof.total, _proof_limit(slo), scatter)
     guilty = named or _alone(slo, stream, rollout.max_false_rollback)
     proven = _proven(slo, stream, log_p, scatter)
@@ -124,8 +121,7 @@ def _stream(slo: Slo, known: SloEvidence, stream: StreamEvidence, rollout: Model
         bad=tally.bad,
         total=tally.total,
         rate=tally.bad / tally.total if tally.total else None,
-        lower=lower,
-        upper=upper,
+        between=Interval(tally.bad, tally.total, scatter),
         log_e=evidence,
         log_proof=log_p,
         proven=proven,
@@ -172,8 +168,7 @@ def _proven(slo: Slo, stream: StreamEvidence, log_p: float, scatter: float) -> b
         return False
     if stream.scenario is None:
         return log_p >= math.log(1 / slo.max_false_promotion)
-    upper = interval(stream.proof.bad, stream.proof.total, dispersion=scatter)[1]
-    return upper <= min(1.0, SCENARIO_HEADROOM * stream.p0)
+    return lies_below(SCENARIO_HEADROOM * stream.p0, stream.proof.bad, stream.proof.total, scatter)
 
 
 def _needed(slo: Slo, stream: StreamEvidence) -> float:

@@ -72,7 +72,7 @@ def margin(wanted: Margin, error: JudgeError) -> Margin:
     steep = wanted.points + wanted.ratio - 1
     sensitivity = error.sensitivity[1 if wanted.points >= 0 else 0]
     specificity = error.specificity[1 if steep >= 0 else 0]
-    return Margin(wanted.ratio, sensitivity * wanted.points + specificity * steep - steep)
+    return Margin(wanted.ratio, sensitivity * wanted.points - (1 - specificity) * steep)
 
 
 def bounds(hits: int, trials: int, alpha: float) -> tuple[float, float]:

@@ -151,7 +151,7 @@ def _by_slo(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     found = []
     for name in dict.fromkeys(one.slo for one in rolled):
         mine = [one for one in rolled if one.slo == name]
-        counts = [one.bad[name] for one in mine if name in one.bad]
+        counts = [one.bad.get(name, 0) for one in mine] if name is not None else []
         found.append(
             {
                 "slo": name,

@@ -11,7 +11,6 @@ from controller.domain.state import Breach, Cause, HeldCause, Phase
 from controller.domain.traffic import Split
 from controller.domain.verdict import StreamVerdict, Verdict
 
-
 ALARMING = frozenset({Cause.BREACH, Cause.CONFIRMED, Cause.BLIND, Cause.INCONCLUSIVE})
 
 

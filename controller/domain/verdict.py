@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, Protocol
 
 from controller.domain.evidence import Against
 from controller.domain.measure import Blindness
@@ -17,6 +17,26 @@ class Verdict(StrEnum):
     BREACH = "breach"
     INCONCLUSIVE = "inconclusive"
     BLIND = "blind"
+
+
+class Ends(Protocol):
+    """Between which rates the truth lies. It takes long to work out and decides nothing, so it may wait for a reader."""
+
+    @property
+    def lower(self) -> float: ...
+    @property
+    def upper(self) -> float: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """Two rates that are known."""
+
+    lower: float = 0.0
+    upper: float = 1.0
+
+
+EVERYWHERE = Between()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +55,7 @@ class StreamVerdict:
     bad: float = 0.0
     total: float = 0.0
     rate: float | None = None
-    lower: float = 0.0
-    upper: float = 1.0
+    between: Ends = EVERYWHERE
     log_e: float = 0.0
     log_proof: float = 0.0
     proven: bool = False
@@ -50,6 +69,16 @@ class StreamVerdict:
     strikes: int = 0
     blind: Blindness | None = None
     against: Against = "objective"
+
+    @property
+    def lower(self) -> float:
+        """The lower end of the confidence sequence (0..1)."""
+        return self.between.lower
+
+    @property
+    def upper(self) -> float:
+        """The upper end of the confidence sequence (0..1)."""
+        return self.between.upper
 
 
 LedgerKind = Literal["evidence", "change"]

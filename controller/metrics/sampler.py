@@ -22,6 +22,7 @@ class Sampler:
         self._asks: dict[RolloutKey, tuple[Ask, ...]] = {}
         self._merged: tuple[Ask, ...] | None = None
         self._latest: Indexed | None = None
+        self._covered: dict[RolloutKey, tuple[Ask, ...]] = {}
         self._queries = 0
 
     def register(self, key: RolloutKey, asks: Sequence[Ask]) -> None:
@@ -48,6 +49,12 @@ class Sampler:
         with self._lock:
             return self._latest
 
+    def latest_for(self, key: RolloutKey) -> Indexed | None:
+        """The newest snapshot, if what this rollout asks for now was asked in it; None otherwise."""
+        with self._lock:
+            wanted = self._asks.get(key)
+            return self._latest if wanted is not None and self._covered.get(key) == wanted else None
+
     @property
     def queries_last_tick(self) -> int:
         """How many families and queries were asked for in the last tick."""
@@ -60,14 +67,14 @@ class Sampler:
             with self._lock:
                 if self._merged is None:
                     self._merged = merge(ask for asks in self._asks.values() for ask in asks)
-                wanted = self._merged
+                wanted, covered = self._merged, dict(self._asks)
             snapshot = self._fetch(wanted)
             latest = Indexed(snapshot)
             for ask in wanted:
                 if isinstance(ask, FamilyAsk):
                     latest.prepare(ask.metric, [one.label for one in ask.match])
             with self._lock:
-                self._latest, self._queries = latest, len(wanted)
+                self._latest, self._queries, self._covered = latest, len(wanted), covered
             return snapshot
 
     def _fetch(self, wanted: Sequence[Ask]) -> Snapshot:

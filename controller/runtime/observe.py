@@ -89,7 +89,7 @@ def _count(held: Held, house: House, now: datetime) -> Counted:
     if run is None or evidence is None or not held.position.guarded:
         return Counted()
     sampler = house.watch.of(run.spec.metrics)
-    latest = sampler.latest if sampler else None
+    latest = sampler.latest_for(held.key) if sampler else None
     silent_for = _silent_for(held, latest, house.clock.monotonic())
     if silent_for > patience_of(run.spec):
         latest = _unheard(run, now, silent_for)
@@ -149,8 +149,8 @@ def _preflight(held: Held, house: House) -> Preflight:
     if probed is None or probed.problem is not None:
         return Preflight(readiness, probed.problem if probed else None)
     sampler = house.watch.of(run.spec.metrics)
-    latest = sampler.latest if sampler else None
-    if latest is None or latest.snapshot.at < run.started_at:
+    latest = sampler.latest_for(held.key) if sampler else None
+    if latest is None:
         return Preflight(readiness)
     problems = check_identity(run.spec, stable, candidate, latest)
     return Preflight(readiness, "; ".join(problems) or None, done=True)

@@ -10,7 +10,7 @@ from controller.domain.observation import SpecSeen
 from controller.domain.rollout import ModelRollout, OnBreach, Provenance
 from controller.domain.state import Breach, Cause, HeldCause, Phase, Position, Run, TrafficMark
 from controller.domain.traffic import RequestCounts, RouteSeen, Split
-from controller.domain.verdict import Judgement, StreamVerdict, Verdict
+from controller.domain.verdict import Between, Judgement, StreamVerdict, Verdict
 from controller.runtime.book import Held
 from controller.runtime.views import view
 from controller.spec.parse import parse_text
@@ -34,7 +34,7 @@ def stream(slo: str, verdict: Verdict, bad: float, total: float, **more: Any) ->
     low, high = (max(0.0, (rate or 0) * 0.5), (rate or 0) * 1.7 + 3 / total) if total else (0.0, 1.0)
     facts: dict[str, Any] = {"objective": 0.05, "on_breach": OnBreach.ROLLBACK, "scenario": None, **more}
     return StreamVerdict(
-        slo=SloName(slo), verdict=verdict, bad=bad, total=total, rate=rate, lower=low, upper=high, **facts
+        slo=SloName(slo), verdict=verdict, bad=bad, total=total, rate=rate, between=Between(low, high), **facts
     )
 
 

@@ -119,3 +119,16 @@ def test_rollouts_may_come_and_go_while_it_ticks() -> None:
         thread.join()
     assert one.registered == {key("stays")}
     assert metrics.fetches == 100
+
+
+def test_a_snapshot_is_given_only_to_those_it_asked_for() -> None:
+    one, _, _ = sampler()
+    one.register(key(1), wanted(1))
+    one.tick()
+    one.register(key(2), wanted(2))
+    assert one.latest_for(key(1)) is one.latest
+    assert one.latest_for(key(2)) is None
+    one.tick()
+    assert one.latest_for(key(2)) is one.latest
+    one.unregister(key(2))
+    assert one.latest_for(key(2)) is None

@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from controller.domain.names import RolloutKey, SloName
 from controller.domain.rollout import OnBreach
 from controller.domain.state import Phase
-from controller.domain.verdict import Judgement, LedgerVerdict, StreamVerdict, Verdict
+from controller.domain.verdict import Between, Judgement, LedgerVerdict, StreamVerdict, Verdict
 from controller.telemetry.exposition import Telemetry
 from controller.testing.clock import ManualClock
 from controller.testing.conformance.store_samples import START, a_position
@@ -16,7 +16,15 @@ from controller.testing.conformance.store_samples import START, a_position
 KEY = RolloutKey("assistants", "support-bot")
 OF_KEY = {"namespace": "assistants", "rollout": "support-bot"}
 HARM = StreamVerdict(
-    SloName("harm"), None, Verdict.INCONCLUSIVE, OnBreach.ROLLBACK, 0.01, bad=3, total=240, upper=0.03, log_e=1.5
+    SloName("harm"),
+    None,
+    Verdict.INCONCLUSIVE,
+    OnBreach.ROLLBACK,
+    0.01,
+    bad=3,
+    total=240,
+    between=Between(0.0, 0.03),
+    log_e=1.5,
 )
 SLICE = replace(HARM, scenario="ssh", verdict=Verdict.BLIND)
 JUDGED = Judgement((HARM, SLICE), (LedgerVerdict(OnBreach.ROLLBACK, 1.5, 3.0, False),))

@@ -1,0 +1,1 @@
+"""The rules of a tick, and history through them."""
