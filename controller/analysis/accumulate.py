@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from controller.analysis import dispersion, streams
-from controller.analysis.booking import Booking, packed, unpacked
+from controller.analysis.booking import MOST_STARTED, Booking, packed, unpacked
 from controller.analysis.change import Detector, advance, is_frozen
 from controller.domain.evidence import Evidence, Finding, SloEvidence, Tally
 from controller.domain.measure import Measurement, SeriesMemory
@@ -77,7 +77,9 @@ def _stable_side(known: SloEvidence, slo: Slo, stable: Measurement | None, scope
     if stable is None or stable.blind is not None or stable.ticks <= 0 or not scope.side_by_side:
         return known
     bad = min(stable.bad, stable.total)
-    gate = advance(Detector(known.gate), bad, stable.total, streams.limit(slo), stable.ticks)
+    # Silence starts no bets here: at so low a threshold a thousand quiet ticks would ring by themselves.
+    started = min(stable.ticks, MOST_STARTED) if stable.total > 0 else 0
+    gate = advance(Detector(known.gate), bad, stable.total, streams.limit(slo), started)
     window = max(2, round(SCATTER_WINDOW / scope.rollout.interval))
     scatter = dispersion.advance(unpacked(known.scatter), bad, stable.total, window)
     return replace(known, gate=gate.log_m, scatter=packed(scatter))

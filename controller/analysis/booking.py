@@ -11,6 +11,8 @@ from controller.domain.measure import Measurement
 from controller.domain.rollout import Margin, ModelRollout, Slo, StageKind
 
 NONE = Tally()
+MOST_STARTED = 10
+"""Bets a detector starts for one measurement, however long the gap before it: a clock that jumps is no evidence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,8 @@ class Booking:
         purse = elin.Purse(stream.log_s, stream.reserve, stream.ticks)
         start = 1.0 if self.rollout.semantics == "average" else elin.START
         purse = elin.advance(purse, bad, total, stream.p0, self.rollout.horizon, ticks, start)
-        detector = change.advance(change.Detector(stream.change), bad, total, stream.p0, ticks)
+        started = min(ticks, MOST_STARTED)
+        detector = change.advance(change.Detector(stream.change), bad, total, stream.p0, started)
         return {
             "log_s": purse.log_s,
             "reserve": purse.reserve,

@@ -142,7 +142,7 @@ def complete(turn: Turn) -> Turn:
 
 
 def _trust(turn: Turn) -> Turn:
-    """A run of the same bundle against itself that kept the comparison with stable calm: it may roll back from now on."""
+    """A run of the same bundle against itself that kept the comparison with stable calm: it may act."""
     run, evidence = turn.run, turn.evidence
     stable = run.spec.find(run.stable)
     if stable is None or evidence is None or not stable.pinned or stable.digest != run.digest:

@@ -1,4 +1,4 @@
-"""Which rollout owns which requests of an Envoy, so that two never want the same: refused before anything is applied."""
+"""Which rollout owns which requests of an Envoy, so that two never want the same: refused before any is applied."""
 
 from dataclasses import dataclass, field
 

@@ -6,39 +6,6 @@ from controller.spec.finding import Finding, Path
 
 UNBUILT = {
     "spec.routes[].gatewayAPI": ("the router gateway_api is not built yet", "use `envoy`"),
-    "spec.slos[].versusStable": (
-        "comparing with the stable version is not built yet",
-        "remove it; the objective is still judged",
-    ),
-    "spec.slos[].scenarios.zeroTolerance": (
-        "withdrawing at a scenario's first bad answer is not built yet",
-        "remove it; the scenario is still judged against the objective",
-    ),
-    "spec.slos[].judge.sensitivity": (
-        "allowing for bad answers that the judge misses is not built yet",
-        "remove it; the judge's counts are taken as they are",
-    ),
-    "spec.slos[].judge.specificity": (
-        "allowing for good answers that the judge calls bad is not built yet",
-        "remove it; the judge's counts are taken as they are",
-    ),
-    "spec.slos[].judge.calibration": (
-        "allowing for the judge's errors is not built yet",
-        "remove it; the judge's counts are taken as they are",
-    ),
-    "spec.slos[].indicator.ratio.weights": (
-        "weighting judged answers is not built yet",
-        "remove it and judge every kind of answer at the same rate",
-    ),
-    "spec.slos[].indicator.ratio.oncePer": (
-        "counting one bad answer per user is not built yet",
-        "remove it, or count conversations where they are judged",
-    ),
-    "spec.analysis.block": ("judging in blocks longer than a tick is not built yet", "raise analysis.interval"),
-    "spec.analysis.semantics": (
-        "choosing what keeping an objective means is not built yet",
-        "remove it; a rate must be kept at all times",
-    ),
     "spec.slos[].identity": (
         "an identity per indicator is not built yet",
         "use metrics.identity or versions[].identity",

@@ -12,7 +12,7 @@ from controller.web.socket import ControlServer
 from tests.cli.conftest import quick, tidegate
 
 COMMANDS = ["run", "demo", "lint", "plan", "get", "watch", "history", "explain", "abort", "retry", "pause", "resume"]
-COMMANDS += ["approve", "route"]
+COMMANDS += ["approve", "route", "backtest", "simulate"]
 ROLLOUTS = Path(__file__).parents[2] / "rollouts"
 
 

@@ -12,7 +12,7 @@ from controller.decision.replay import Frame, Replay, Step, replay
 from controller.domain.decision import Reason
 from controller.domain.measure import FamilyReading, Measurement, Series, Snapshot
 from controller.domain.names import SloName, VersionName
-from controller.domain.rollout import BlindAction, BlindPolicy, ModelRollout, Scenarios, Stage, StageKind
+from controller.domain.rollout import BlindAction, BlindPolicy, Margin, ModelRollout, Scenarios, Stage, StageKind
 from controller.domain.state import Phase
 from controller.domain.verdict import Verdict
 from controller.spec.parse import parse_text
@@ -54,6 +54,21 @@ def test_all_counts_from_the_first_frame_on_are_judged() -> None:
     assert begun[:2] == [Reason.ADOPTED, Reason.RUN_STARTED]
     assert steps[0].position.run is not None
     assert steps[0].position.run.started_at < START
+
+
+def test_the_comparison_with_stable_sees_both_arms() -> None:
+    """Known values: margin of one point, a guess of 4 % at the start, one weight throughout."""
+    stable = ((8, 190), (7, 185), (9, 192), (6, 188), (0, 0), (8, 190), (7, 191), (9, 187), (8, 190), (7, 189))
+    expected = (
+        -0.212272129, -0.098704174, 0.330125471, 0.943750492, 0.943750492,
+        2.157591218, 2.721252250, 3.595762292, 4.952985843, 6.131758284,
+    )  # fmt: skip
+    slo = replace(a_rollout().slos[0], max_bad=0.04, versus_stable=Margin(points=0.01))
+    beside = [Measurement(SLO, V1, None, *counts) for counts in stable]
+    both = [replace(one, measured=(*one.measured, two)) for one, two in zip(frames(TICKS), beside, strict=True)]
+    steps = replay(replace(a_rollout(1e-4), slos=(slo,)), V1, both)
+    found = [one.log_e for step in steps for one in step.judgement.streams if one.against == "stable"]
+    assert found == pytest.approx(expected, abs=1e-8)
 
 
 def test_the_run_ends_in_the_tick_of_the_breach_and_nothing_changes_any_more() -> None:
