@@ -1,12 +1,12 @@
 """Every door of the house, as Protocols. Adapters stand behind them; the pure rooms never see an adapter."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from controller.domain.evidence import Evidence
-from controller.domain.measure import FamilyAsk, QueryAsk, Snapshot
+from controller.domain.measure import FamilyAsk, Measurement, QueryAsk, Snapshot
 from controller.domain.names import Digest, RolloutKey, VersionName
 from controller.domain.observation import SpecSeen
 from controller.domain.problem import SpecProblem
@@ -124,6 +124,15 @@ class Store(Protocol):
 
     def journal(self, key: RolloutKey, limit: int) -> Sequence[JournalEntry]:
         """The newest entries of a rollout, newest first. Raises StoreUnavailableError."""
+        ...
+
+    def measurements(
+        self, key: RolloutKey, since: datetime, until: datetime
+    ) -> Iterator[tuple[datetime, tuple[Measurement, ...]]]:
+        """What was measured from `since` to `until`, both included, oldest first.
+
+        Raises StoreUnavailableError, also while it is read.
+        """
         ...
 
     def prune(self, before: datetime) -> int:

@@ -19,6 +19,8 @@ WRITERS: Mapping[Reason, Callable[[Scene], Text]] = {
     Reason.PREFLIGHT_FAILED: waits.preflight_failed,
     Reason.ROLLBACK_VERIFIED: endings.rolled_back,
     Reason.NOT_VERIFIED: endings.not_verified,
+    Reason.FOUND: troubles.found,
+    Reason.ALARM: troubles.alarm,
     Reason.PROMOTED: endings.promoted,
     Reason.RETURNED: endings.returned,
     Reason.WOULD_ROLL_BACK: endings.would_roll_back,

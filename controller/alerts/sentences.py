@@ -68,6 +68,7 @@ def _why_without_breach(scene: Scene, breach: Breach) -> str:
         Cause.REVERTED: f"The spec asks for {scene.stable} again{by}",
         Cause.SUPERSEDED: "The spec asks for another version now",
         Cause.EDITED: "The spec was edited in a way that starts a new run",
+        Cause.CONFIRMED: f"A finding was confirmed{by}",
         Cause.INCONCLUSIVE: "The stage's time ran out before there was enough evidence",
     }.get(breach.cause, "The limit of an SLO was passed")
     return f"{sentence}: {said.rstrip('.')}." if said else f"{sentence}."

@@ -1,7 +1,7 @@
 """Alerts of what others did to the route or the spec, and of all that has no words of its own. Pure."""
 
 from controller.alerts import sentences as say
-from controller.alerts.scene import ACT_TODAY, Scene, Text
+from controller.alerts.scene import ACT_NOW, ACT_TODAY, Scene, Text
 
 
 def external(scene: Scene) -> Text:
@@ -30,6 +30,36 @@ def drift_corrected(scene: Scene) -> Text:
         title=f"{scene.lead} {scene.name}: somebody else changed its traffic; Tidegate is putting it back.",
         paragraphs=(_found(scene), "Find out who writes to this route.", say.origin(scene), say.commands(scene)),
         event=f"drift_corrected:{scene.notice.at.isoformat()}",
+    )
+
+
+def found(scene: Scene) -> Text:
+    """A bad answer where none is tolerated: the candidate is away from users, a person must look."""
+    place = f"{scene.text('slo')}/{scene.text('scenario')}"
+    return Text(
+        title=f"{ACT_TODAY} {scene.name}: a bad answer of {scene.candidate} in {place}, where none is tolerated;"
+        f" it is being taken off all traffic and waits for review.",
+        paragraphs=(
+            "Look at the answer where your judge keeps it, then say what it was.",
+            say.origin(scene),
+            say.commands(scene, "review --confirm", "review --dismiss"),
+        ),
+        event=f"found:{place}:{scene.notice.at.isoformat()}",
+    )
+
+
+def alarm(scene: Scene) -> Text:
+    """What serves turned bad, and nothing can take over."""
+    former = scene.text("former") or "the former version"
+    return Text(
+        title=f"{ACT_NOW} {scene.name}: {scene.candidate} turned bad after promotion, and {former} is not ready.",
+        paragraphs=(
+            say.why(scene),
+            f"Bring the backend of {former} up: Tidegate goes back to it by itself as soon as it answers.",
+            say.origin(scene),
+            say.commands(scene),
+        ),
+        event=f"alarm:{scene.text('slo')}",
     )
 
 

@@ -14,7 +14,10 @@ SHARED_CAUSES = {BlindCause.QUERY_FAILED.value}
 HELD = {
     HeldCause.DEADLINE: ("the stage's time ran out before there was enough evidence", "Give it more time, or end it."),
     HeldCause.BREACH: ("an objective that holds was broken", "Decide whether to go on or to end it."),
-    HeldCause.FROZEN: ("a freeze is on", "It goes on when the freeze is lifted and somebody resumes it."),
+    HeldCause.FROZEN: (
+        "the judge's alarm rang on stable too",
+        "Look at the judge and at the questions, then resume it.",
+    ),
     HeldCause.REVIEW: ("an answer waits for review", "Look at the finding, then confirm or dismiss it."),
 }
 NEEDS_A_PERSON = ("it needs a person", "Look at what it says, then let it go on or end it.")

@@ -112,6 +112,12 @@ def lost(rollout: ModelRollout, digest: Digest) -> Evidence:
     return restart(fresh(rollout, digest), rollout, [slo.name for slo in rollout.slos])
 
 
+def halved(evidence: Evidence | None, rollout: ModelRollout, digest: Digest) -> Evidence:
+    """Nothing counted, half of the budget that was left of what was known of this digest."""
+    known = evidence if evidence is not None and evidence.digest == digest else fresh(rollout, digest)
+    return adapt(restart(known, rollout, [slo.name for slo in rollout.slos]), rollout)
+
+
 def budget_left(known: SloEvidence) -> float:
     """What is left of an SLO's budget (1, 1/2, 1/4 ...)."""
     return min((stream.budget for stream in known.streams), default=1.0)

@@ -1,7 +1,7 @@
 """What a daemon measured during a run, from its database, as frames of a replay."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 EVERYTHING = 1_000_000
 END = datetime(9999, 1, 1, tzinfo=UTC)
+INSTANT = timedelta(microseconds=1)
 
 
 def from_journal(
@@ -39,7 +40,7 @@ def from_journal(
 def _read(store: "SqlStore", rollout: ModelRollout, run: str | None) -> tuple[VersionName, list[Frame]]:
     starts = [one for one in reversed(store.journal(rollout.key, EVERYTHING)) if one.reason == "run_started"]
     began = _start_of(starts, rollout, run)
-    later = [one.at for one in starts if one.at > began.at]
+    later = [one.at - INSTANT for one in starts if one.at > began.at]
     rows = store.measurements(rollout.key, began.at, min(later, default=END))
     stable = VersionName(str(began.facts["stable"]))
     frames = list(_frames(rows, rollout, (stable, VersionName(str(began.facts["candidate"])))))

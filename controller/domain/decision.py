@@ -51,11 +51,13 @@ class Reason(StrEnum):
     ALERT_SLO = "alert_slo"
     MIRROR_LIMIT = "mirror_limit"
     EVIDENCE_LOST = "evidence_lost"
+    EVIDENCE_REBUILT = "evidence_rebuilt"
     FOUND = "found"
     REVIEWED = "reviewed"
     ALARM = "alarm"
     WINDOW_CLOSED = "window_closed"
     TRUSTED = "trusted"
+    TRUST_REVOKED = "trust_revoked"
 
 
 class Severity(StrEnum):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from controller.domain.evidence import Evidence
 from controller.domain.measure import Measurement, SeriesMemory
 from controller.domain.names import VersionName
 from controller.domain.problem import SpecProblem
@@ -52,6 +53,21 @@ class Preflight:
 
 
 @dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """Evidence counted anew out of the measurements that were kept.
+
+    `counted` ticks are in it, `left_out` lie in the time of a known fault. `whole`: nothing is missing, the budget is
+    what it was. `request` is the id of the retry it was made for; empty: for a run whose evidence is missing.
+    """
+
+    evidence: Evidence
+    counted: int = 0
+    left_out: int = 0
+    whole: bool = False
+    request: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """Everything `tick` may look at. `measured` is False on a pass between two metric ticks: nothing new to judge.
 
@@ -71,3 +87,4 @@ class Observation:
     readiness: Mapping[VersionName, Readiness] = field(default_factory=dict)
     observe_only: bool = False
     break_glass: str | None = None
+    rebuilt: Rebuilt | None = None

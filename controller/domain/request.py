@@ -14,6 +14,7 @@ class Ask(StrEnum):
     RESUME = "resume"
     APPROVE = "approve"
     REVIEW = "review"
+    REVOKE = "revoke"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """One decision told everywhere, once: store and outbox, log, metrics, watchers."""
 
-import json
 from datetime import datetime
 
 import structlog
@@ -10,9 +9,9 @@ from controller.analysis.judge import ENGINE
 from controller.domain.decision import Decision, Severity
 from controller.domain.observation import Observation
 from controller.domain.record import Alert, TickRecord
-from controller.domain.verdict import Judgement
 from controller.runtime.book import Held
 from controller.runtime.house import House
+from controller.runtime.inputs import written
 
 log = structlog.get_logger("rollout")
 
@@ -29,7 +28,7 @@ def record_of(held: Held, decision: Decision, seen: Observation) -> TickRecord:
         measurements=seen.measurements,
         notices=notices,
         alerts=alerts_of(held, decision),
-        verdicts=verdicts_text(decision.judgement) if decision.notices else "",
+        verdicts=verdicts_text(held, decision) if decision.notices else "",
         engine=ENGINE,
         run=run.id if run else None,
     )
@@ -41,32 +40,12 @@ def alerts_of(held: Held, decision: Decision) -> tuple[Alert, ...]:
     return tuple(alert for alert in told if alert is not None)
 
 
-def verdicts_text(judgement: Judgement) -> str:
-    """All verdicts as compact JSON: the evidence beside a decision."""
-    rows = [
-        {
-            "slo": s.slo,
-            "scenario": s.scenario,
-            "against": s.against,
-            "verdict": s.verdict.value,
-            "bad": s.bad,
-            "total": s.total,
-            "lower": s.lower,
-            "upper": s.upper,
-            "log_e": s.log_e,
-            "log_proof": s.log_proof,
-            "objective": s.objective,
-            "value": s.value,
-            "stable_bad": s.stable_bad,
-            "stable_total": s.stable_total,
-        }
-        for s in judgement.streams
-    ]
-    ledgers = [
-        {"action": one.action.value, "kind": one.kind, "log_e": one.log_e, "log_limit": one.log_limit}
-        for one in judgement.ledgers
-    ]
-    return json.dumps({"streams": rows, "ledgers": ledgers}, separators=(",", ":"))
+def verdicts_text(held: Held, decision: Decision) -> str:
+    """All verdicts as compact JSON: the evidence beside a decision, and the stage that it was taken on."""
+    run = decision.position.run or held.position.run
+    before = held.position.run
+    stage = before.current if before is not None and held.position.under_way else None
+    return written(decision.judgement, decision.evidence, run.spec if run else None, stage)
 
 
 def tell(held: Held, decision: Decision, house: House, seconds: float) -> None:

@@ -126,10 +126,8 @@ def lines_of(state_dir: Path, *options: str) -> list[Json]:
 
 
 def test_a_kept_run_is_judged_as_its_counts_are(state_dir: Path, tmp_path: Path) -> None:
-    from_counts = quick(
-        "backtest", a_spec(tmp_path), "--counts", a_history(tmp_path, [[counted("harm", "v12", *c)] for c in CANDIDATE]),
-        "-o", "json",
-    )  # fmt: skip
+    counts = a_history(tmp_path, [[counted("harm", "v12", *one)] for one in CANDIDATE])
+    from_counts = quick("backtest", a_spec(tmp_path), "--counts", counts, "-o", "json")
     assert lines_of(state_dir, "--run", "bot-1") == [json.loads(line) for line in from_counts.out.splitlines()]
 
 

@@ -20,7 +20,8 @@ HARM = SloName("harm")
 def found(spec: Path, *options: str) -> Json:
     ran = quick("simulate", spec, "--traffic", "600/min", "--runs", "7", "--output", "json", *options)
     assert ran.code == 0, ran.err
-    return ran.json
+    told: Json = ran.json
+    return told
 
 
 def test_a_bad_version_is_rolled_back_early(tmp_path: Path) -> None:
@@ -52,7 +53,7 @@ def test_what_cannot_be_proven_is_held(tmp_path: Path) -> None:
 def test_only_what_users_got_is_counted_as_exposed(tmp_path: Path) -> None:
     """A mirrored answer is seen by nobody; one that was not judged is seen all the same."""
     spec = a_spec(tmp_path)
-    spec.write_text(spec.read_text().replace("canary: {weight: 10}", "shadow: {percent: 10}", 1))
+    spec.write_text(spec.read_text().replace("canary: {weight: 10}", "shadow: {percent: 10, sideEffects: none}", 1))
     assert found(spec, "--rate", "harm=20%")["outcomes"]["rollback"]["bad_answers"]["harm"]["mean"] == 0
     one, all_ = (
         found(a_spec(tmp_path), "--rate", "harm=15%", "--sampling", share)["outcomes"]["rollback"]
