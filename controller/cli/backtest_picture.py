@@ -13,7 +13,7 @@ from controller.domain.rollout import ModelRollout, StageKind
 from controller.domain.state import Phase
 from controller.domain.verdict import StreamVerdict
 
-MOST = 1200
+MOST = 300
 """Points of a curve; a longer history is thinned out, but for the ticks at which something happened."""
 MOST_MARKS = 24
 LATELY = 40

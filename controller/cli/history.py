@@ -1,5 +1,7 @@
 """`tidegate history`: the journal of a rollout as a timeline, from the daemon or straight from its database."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,7 +37,7 @@ def history(
     database: Database = "",
     output: Output = OutputFormat.TEXT,
 ) -> None:
-    """Show what happened, when, why, and who asked."""
+    """Show what happened, when, why, and who asked. `#12` is the number for `tidegate explain NAME --decision 12`."""
     try:
         answer = ask(socket_of(state_dir, socket), "history", {"name": name, "limit": limit})
     except CommandError as error:
@@ -51,8 +53,16 @@ def history(
 
 def from_store(name: str, limit: int, state_dir: Path, database: str, why: CommandError) -> dict[str, Any]:
     """The same answer without a daemon. Raises CommandError."""
-    from controller.domain.record import StoreUnavailableError
     from controller.runtime.views import entry_view
+
+    with reading(name, state_dir, database, why) as (store, key):
+        return {"name": str(key), "entries": [entry_view(entry) for entry in store.journal(key, limit)]}
+
+
+@contextmanager
+def reading(name: str, state_dir: Path, database: str, why: CommandError) -> "Iterator[tuple[SqlStore, RolloutKey]]":
+    """The daemon's database and the rollout's whole name; `why` says that no daemon answers. Raises CommandError."""
+    from controller.domain.record import StoreUnavailableError
     from controller.store.store import open_store
 
     file = state_dir / "tidegate.db"
@@ -64,8 +74,7 @@ def from_store(name: str, limit: int, state_dir: Path, database: str, why: Comma
         )
     try:
         with open_store(database or f"sqlite:///{file.absolute()}") as store:
-            key = _find(store, name)
-            return {"name": str(key), "entries": [entry_view(entry) for entry in store.journal(key, limit)]}
+            yield store, _find(store, name)
     except StoreUnavailableError as error:
         raise CommandError(str(error), Code.NO_DAEMON) from error
 
@@ -95,19 +104,21 @@ def show(answer: dict[str, Any]) -> None:
         return
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True, style="dim")
+    table.add_column(no_wrap=True, style="dim", justify="right")
     table.add_column(overflow="fold")
     day = ""
     for entry in reversed(answer["entries"]):
         at = words.moment(entry["at"])
         if f"{at:%Y-%m-%d}" != day:
             day = f"{at:%Y-%m-%d}"
-            table.add_row(Text(day, "bold"), Text(f"{answer['name']} (UTC)", "dim"))
+            table.add_row(Text(day, "bold"), "", Text(f"{answer['name']} (UTC)", "dim"))
         line = Text(sentence(entry), SEVERITIES.get(entry["severity"], ""))
-        table.add_row(f"{at:%H:%M:%S}", line.append(_who(entry), "dim"))
+        table.add_row(f"{at:%H:%M:%S}", f"#{entry['seq']}", line.append(who(entry), "dim"))
     screen.print(table)
 
 
-def _who(entry: dict[str, Any]) -> str:
+def who(entry: Mapping[str, Any]) -> str:
+    """Who asked, the run, the commit: `  [by ana, support-bot-3]`; empty when nothing of it is known."""
     commit = f"commit {entry['commit'][:12]}" if entry["commit"] else ""
     told = [part for part in (f"by {entry['actor']}" if entry["actor"] else "", entry["run"] or "", commit) if part]
     return f"  [{', '.join(told)}]" if told else ""

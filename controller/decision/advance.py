@@ -151,7 +151,14 @@ def _trust(turn: Turn) -> Turn:
     judged = all(min(s.all.total, s.stable.total) >= ENOUGH_FOR_TRUST for s in compared if s.scenario is None)
     if not compared or not judged or max(stream.peak for stream in compared) >= LOG_RESTLESS:
         return turn
-    return turn.at(trusted=True).tell(Reason.TRUSTED, Severity.INFO, run=run.id)
+    answers = min(min(s.all.total, s.stable.total) for s in compared if s.scenario is None)
+    peak = math.exp(max(stream.peak for stream in compared))
+    seconds = (turn.now - run.started_at).total_seconds()
+    turn = turn.at(trusted=True)
+    return turn.tell(
+        Reason.TRUSTED, Severity.INFO, run=run.id, twin=run.candidate, of=run.stable, answers=answers,
+        peak_e=round(peak, 2), seconds=seconds,
+    )  # fmt: skip
 
 
 def _promote(turn: Turn) -> Turn:

@@ -9,7 +9,10 @@ from controller.decision.begin import enter_stage, give_up, start_run
 from controller.decision.edits import end_run
 from controller.decision.findings import findings, reviewed
 from controller.decision.turn import Turn, loading
-from controller.domain.decision import Reason, Severity
+from controller.decision.window import BadWindowError, window_of
+from controller.domain.decision import Fact, Reason, Severity
+from controller.domain.names import Digest
+from controller.domain.observation import Rebuilt
 from controller.domain.request import Ask, OperatorRequest
 from controller.domain.rollout import OnBreach
 from controller.domain.state import Cause, HeldCause, Phase
@@ -126,15 +129,42 @@ def _retry(turn: Turn, request: OperatorRequest) -> Turn:
     resting = position.phase in (Phase.ROLLED_BACK, Phase.IDLE, Phase.COMPLETED)
     if spec is None or target is None or not resting or position.stable is None or target.name == position.stable:
         return _refuse(turn, request, f"there is nothing to try again: {position.phase.value}")
-    after_breach = target.digest in position.rejected
+    try:
+        window = window_of(request.argument, turn.now) if request.argument else None
+    except BadWindowError as bad:
+        return _refuse(turn, request, str(bad))
+    half = window is not None or target.digest in position.rejected
     kept = turn.evidence if turn.evidence and turn.evidence.digest == target.digest else None
-    if after_breach:
-        kept = streams.restart(kept or streams.fresh(spec, target.digest), spec, [slo.name for slo in spec.slos])
-    turn = replace(turn, evidence=kept)
+    if half:
+        kept = streams.halved(kept, spec, target.digest)
+    again = _without_the_fault(turn, request, target.digest) if window else None
+    turn = replace(turn, evidence=again.evidence if again else kept)
     turn = turn.at(rejected=tuple(d for d in position.rejected if d != target.digest))
-    fate = "half" if after_breach else "kept"
-    turn = turn.tell(Reason.RETRIED, Severity.INFO, request.actor, said=request.reason, evidence=fate)
+    facts: dict[str, Fact] = {"said": request.reason, "evidence": "half" if half else "kept"}
+    if window is not None:
+        facts |= {
+            "excluded": f"{window.since.isoformat()}..{window.until.isoformat()}",
+            "counted_again": again.counted if again else 0,
+            "left_out": again.left_out if again else 0,
+        }
+    turn = turn.tell(Reason.RETRIED, Severity.INFO, request.actor, about=facts)
     return start_run(turn, spec, target, request.actor)
+
+
+def _without_the_fault(turn: Turn, request: OperatorRequest, digest: Digest) -> Rebuilt | None:
+    """What was counted anew for this very request."""
+    again = turn.seen.rebuilt
+    same = again is not None and again.request == request.id and again.evidence.digest == digest
+    return again if same else None
+
+
+def _revoke(turn: Turn, request: OperatorRequest) -> Turn:
+    """The comparison with stable holds again instead of rolling back, until another A/A run has shown it calm."""
+    if not turn.position.trusted:
+        return _refuse(turn, request, "there is no trust to withdraw: no A/A run has shown the comparison calm")
+    evidence = replace(turn.evidence, trusted=False) if turn.evidence else None
+    turn = replace(turn, evidence=evidence).at(trusted=False)
+    return turn.tell(Reason.TRUST_REVOKED, Severity.INFO, request.actor, said=request.reason)
 
 
 def _approve(turn: Turn, request: OperatorRequest) -> Turn:
@@ -171,6 +201,7 @@ _ANSWERS: Mapping[Ask, Callable[[Turn, OperatorRequest], Turn]] = {
     Ask.RETRY: _retry,
     Ask.APPROVE: _approve,
     Ask.REVIEW: _review,
+    Ask.REVOKE: _revoke,
 }
 
 _RESUMES: Mapping[HeldCause, Callable[[Turn], Turn]] = {

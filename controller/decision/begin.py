@@ -128,10 +128,10 @@ def _settle(turn: Turn) -> Turn:
 
 
 def _was_tried(turn: Turn, target: Version) -> bool:
-    last = turn.position.run
+    last, phase = turn.position.run, turn.position.phase
     # Completed without having become stable: it was only observed.
-    tried = turn.position.phase in (Phase.ROLLED_BACK, Phase.COMPLETED)
-    return tried and last is not None and last.digest == target.digest
+    observed = phase is Phase.COMPLETED and last is not None and last.candidate != turn.position.stable
+    return (phase is Phase.ROLLED_BACK or observed) and last is not None and last.digest == target.digest
 
 
 def _may_return(turn: Turn, spec: ModelRollout, target: Version) -> bool:
@@ -166,6 +166,8 @@ def start_run(turn: Turn, spec: ModelRollout, target: Version, actor: str | None
     )
     kept = turn.evidence if turn.evidence and turn.evidence.digest == target.digest else None
     evidence = streams.adapt(kept, spec) if kept else streams.fresh(spec, target.digest)
+    if kept and _is_twin(turn, spec, target):
+        evidence = streams.halved(kept, spec, target.digest)
     evidence = replace(evidence, trusted=turn.position.trusted)
     turn = replace(turn, evidence=streams.new_stage(evidence))
     turn = turn.at(
@@ -181,6 +183,15 @@ def start_run(turn: Turn, spec: ModelRollout, target: Version, actor: str | None
         commit=run.provenance.commit,
         message=run.provenance.message,
     )
+
+
+def _is_twin(turn: Turn, spec: ModelRollout, target: Version) -> bool:
+    """An A/A run says something about the comparison only by its own counts, not by those of runs before."""
+    last = turn.position.run
+    if last is not None and last.candidate == target.name:
+        return False
+    stable = spec.find(turn.position.stable) if turn.position.stable else None
+    return stable is not None and stable.pinned and stable.digest == target.digest
 
 
 def prepare(turn: Turn) -> Turn:

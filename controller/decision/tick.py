@@ -6,7 +6,7 @@ from controller.analysis.accumulate import Scope
 from controller.decision.clock import no_future, no_future_evidence
 from controller.decision.decide import decide
 from controller.decision.turn import Turn, loading
-from controller.domain.decision import Decision, Notice, Reason, Severity
+from controller.domain.decision import Decision, Fact, Notice, Reason, Severity
 from controller.domain.evidence import Evidence
 from controller.domain.observation import Observation
 from controller.domain.state import Phase, Position, Run
@@ -18,20 +18,39 @@ def tick(position: Position, evidence: Evidence | None, seen: Observation) -> De
     position = no_future(position, seen.now)
     evidence = no_future_evidence(evidence, seen.now) if evidence else None
     run = position.run
+    evidence, told = _found_again(position, evidence, seen)
     watched = position.under_way or (position.guarded and evidence is not None and run is not None)
     if run is None or not watched or (not position.under_way and evidence and evidence.digest != run.digest):
         return decide(Turn(position, evidence, Judgement(), seen))
-    mine, told = _evidence(evidence, run, seen)
+    mine, told = _evidence(evidence, run, seen, told)
     if not seen.measured:
         return decide(Turn(position, mine, judging.verdicts(mine, run.spec), seen, told))
     mine, judgement = judging.judge(mine, seen.measurements, seen.series, scope(position, run, seen))
     return decide(Turn(position, mine, judgement, seen, told))
 
 
-def _evidence(evidence: Evidence | None, run: Run, seen: Observation) -> tuple[Evidence, tuple[Notice, ...]]:
+def _found_again(
+    position: Position, evidence: Evidence | None, seen: Observation
+) -> tuple[Evidence | None, tuple[Notice, ...]]:
+    """Evidence that is missing, counted anew out of the measurements that were kept."""
+    run, again = position.run, seen.rebuilt
+    if run is None or again is None or again.request or again.evidence.digest != run.digest:
+        return evidence, ()
+    if evidence is not None and (evidence.digest == run.digest or not position.under_way):
+        return evidence, ()
+    budget = "kept" if again.whole else "half"
+    facts: dict[str, Fact] = {"candidate": run.candidate, "run": run.id, "ticks": again.counted, "budget": budget}
+    severity = Severity.INFO if again.whole else Severity.WARN
+    found = no_future_evidence(again.evidence, seen.now)
+    return found, (Notice(Reason.EVIDENCE_REBUILT, seen.now, severity, facts),)
+
+
+def _evidence(
+    evidence: Evidence | None, run: Run, seen: Observation, told: tuple[Notice, ...]
+) -> tuple[Evidence, tuple[Notice, ...]]:
     """A run without evidence never goes on as if nothing had happened: it starts again with half of the budget."""
     if evidence is not None and evidence.digest == run.digest:
-        return evidence, ()
+        return evidence, told
     facts = {"candidate": run.candidate, "run": run.id}
     return streams.lost(run.spec, run.digest), (Notice(Reason.EVIDENCE_LOST, seen.now, Severity.WARN, facts),)
 

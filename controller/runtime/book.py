@@ -8,8 +8,8 @@ from datetime import datetime
 from controller.analysis.judge import verdicts
 from controller.domain.decision import Notice
 from controller.domain.evidence import Evidence
-from controller.domain.names import Digest, RolloutKey
-from controller.domain.observation import Preflight, SpecSeen, Unknown
+from controller.domain.names import Digest, RolloutKey, RunId
+from controller.domain.observation import Preflight, Rebuilt, SpecSeen, Unknown
 from controller.domain.problem import SpecProblem
 from controller.domain.record import Stored
 from controller.domain.request import OperatorRequest
@@ -28,7 +28,8 @@ class Held:
     `unsaved`: decisions wait in the spool, or only here, until the store is mended; `behind`: the next pass writes,
     whatever it decides; `owed`: notices that could be written nowhere. `trouble` is what keeps it from going on.
     `looked_at`: wall and steady time of the last pass; `heard_at`: steady time of the newest metric snapshot.
-    `searched`: the digest whose evidence was last looked for in the store, and `seq` at that time.
+    `searched`: the digest whose evidence was last looked for in the store, and `seq` at that time. `rebuilt`: what came
+    of counting a run's evidence anew, so that it is done once.
     """
 
     key: RolloutKey
@@ -49,6 +50,7 @@ class Held:
     heard: object = None
     heard_at: float | None = None
     searched: tuple[Digest, int] | None = None
+    rebuilt: tuple[RunId, Rebuilt | None] | None = None
     inbox: list[OperatorRequest] = field(default_factory=list)
     answers: dict[str, tuple[Notice, ...]] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)

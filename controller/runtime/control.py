@@ -8,11 +8,12 @@ from controller.domain.decision import Notice, Reason
 from controller.domain.names import RolloutKey
 from controller.domain.record import StoreUnavailableError
 from controller.domain.request import Ask, OperatorRequest
+from controller.runtime import why
 from controller.runtime.book import Held
 from controller.runtime.dispatch import Dispatcher
 from controller.runtime.explain import explain
 from controller.runtime.house import House
-from controller.runtime.views import View, entry_view, view
+from controller.runtime.views import View, decision_view, entry_view, no_decision, view
 from controller.web.protocol import Request
 from controller.web.socket import Answer, RequestRefusedError
 
@@ -97,8 +98,21 @@ class Control:
 
     def _explain(self, args: Mapping[str, object]) -> Answer:
         held = self._find(args)
+        if args.get("decision") is not None:
+            return self._explain_decision(held, args["decision"])
         now = self._house.clock.now()
         return {"name": str(held.key), "lines": list(explain(held, now)), "rollout": view(held, now)}
+
+    def _explain_decision(self, held: Held, seq: object) -> Answer:
+        if not isinstance(seq, int):
+            raise RequestRefusedError(f"a decision has a number, not {seq!r}; `tidegate history` shows them")
+        try:
+            found = why.find(lambda limit: self._house.store.journal(held.key, limit), seq)
+        except StoreUnavailableError as error:
+            raise RequestRefusedError(f"the journal cannot be read now: {error}") from error
+        if found is None:
+            raise RequestRefusedError(no_decision(held.key, seq))
+        return decision_view(held.key, found)
 
     def _ask(self, ask: Ask, request: Request) -> Answer:
         held = self._find(request.args)

@@ -25,6 +25,7 @@ from controller.domain.rollout import ModelRollout
 from controller.domain.state import Phase, Run
 from controller.runtime.book import Held
 from controller.runtime.house import House
+from controller.runtime.rebuilding import rebuild
 from controller.runtime.watch import versions_of
 from controller.traffic.breakglass import JOURNAL
 
@@ -64,6 +65,7 @@ def observe(held: Held, house: House) -> Observation:
         readiness=_former_readiness(held, house),
         observe_only=house.observe_only,
         break_glass=break_glass(held),
+        rebuilt=rebuild(held, house),
     )
 
 

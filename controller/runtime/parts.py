@@ -1,4 +1,4 @@
-"""Each stream's share of its ledger, as the ledger itself weighs it: what its evidence must reach to act alone. Pure."""
+"""Each stream's share of its ledger, as the ledger itself weighs it. Pure."""
 
 import math
 from collections.abc import Iterator

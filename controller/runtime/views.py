@@ -2,17 +2,19 @@
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from datetime import datetime
 
 from controller.decision.advance import whats_missing
 from controller.decision.turn import Turn
-from controller.domain.names import VersionName
+from controller.domain.names import RolloutKey, VersionName
 from controller.domain.observation import Observation
 from controller.domain.record import JournalEntry
 from controller.domain.state import Breach, Phase, Position, Run
 from controller.domain.traffic import RequestCounts, RouteSeen
 from controller.domain.verdict import StreamVerdict, Verdict
 from controller.runtime.book import Held
+from controller.runtime.why import Decided
 
 View = dict[str, object]
 NOTHING = RequestCounts()
@@ -236,6 +238,19 @@ def entry_view(entry: JournalEntry) -> View:
         "facts": {name: value for name, value in entry.facts.items() if value is not None},
         "verdicts": entry.verdicts,
     }
+
+
+def decision_view(key: RolloutKey, found: Decided) -> View:
+    """One decision explained, JSON-ready: its entries, the sentences, and the numbers that were kept beside it."""
+    kept = asdict(found.inputs)
+    entries = [{**entry_view(entry), "verdicts": ""} for entry in found.entries]
+    seq = found.entries[0].seq
+    return {"name": str(key), "decision": seq, "entries": entries, "lines": list(found.lines), "inputs": kept}
+
+
+def no_decision(key: RolloutKey, seq: int) -> str:
+    """The sentence for a number that is not in the journal."""
+    return f"{key} has no decision #{seq} in its journal; `tidegate history {key}` shows their numbers"
 
 
 def candidate_share(position: Position) -> int:
