@@ -7,8 +7,9 @@ statistics, section 3. The same detector on stable, with a small threshold, is t
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
-from controller.analysis.elin import BETS, CAP, log_add, log_factor, log_sum
+from controller.analysis.elin import BETS, LOG_BETS, factors, grown, log_sum
 from controller.domain.evidence import NO_MONEY
 
 FREEZE = 1_000.0
@@ -25,14 +26,13 @@ class Detector:
 def advance(detector: Detector, bad: float, total: float, p0: float, ticks: int) -> Detector:
     """The detector after `bad` of `total` new answers in `ticks` nominal ticks, at objective `p0` (a rate, 0..1)."""
     started = math.log(ticks) if ticks > 0 else NO_MONEY
-    pairs = zip(BETS, detector.log_m, strict=True)
-    grown = (min(log_factor(bet, bad, total, p0), CAP) + log_add(money, started) for bet, money in pairs)
-    return Detector(tuple(max(value, NO_MONEY) for value in grown))
+    return Detector(grown(detector.log_m, started, factors(bad, total, p0)))
 
 
+@lru_cache(maxsize=8192)
 def log_m(detector: Detector) -> float:
     """log M: the mean of the bets, in units of ticks. Detectors of several streams merge by a weighted mean of M."""
-    return max(log_sum(detector.log_m) - math.log(len(BETS)), NO_MONEY)
+    return max(log_sum(detector.log_m) - LOG_BETS, NO_MONEY)
 
 
 def threshold(ticks_per_30_days: float, allowed_false_alarms: float) -> float:

@@ -15,6 +15,7 @@ from controller.domain.evidence import NO_MONEY
 BETS = (0.1, 0.3, 0.7, 1.4, 3.0, 7.0)
 CAP = math.log(10.0)
 START = 0.5
+LOG_BETS = math.log(len(BETS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,24 @@ def log_factor(bet: float, bad: float, total: float, p0: float) -> float:
     return math.log1p(bet * bad) - math.log1p(bet * total * p0)
 
 
+@lru_cache(maxsize=65536)
+def factors(bad: float, total: float, p0: float) -> tuple[float, ...]:
+    """log of every bet's factor, capped. Remembered: small counts come again and again, and two engines ask."""
+    return tuple([min(log_factor(bet, bad, total, p0), CAP) for bet in BETS])
+
+
+def grown(log_money: Sequence[float], log_added: float, log_factors: Sequence[float]) -> tuple[float, ...]:
+    """Every bet's money with some added, then multiplied by its factor; all in logarithms.
+
+    `log_add` written out: this runs twice for every stream of every rollout at every tick.
+    """
+    exp, log1p, found = math.exp, math.log1p, []
+    for money, factor in zip(log_money, log_factors, strict=True):
+        high, low = (money, log_added) if money >= log_added else (log_added, money)
+        found.append(factor + (high + log1p(exp(low - high))))
+    return tuple(found)
+
+
 def advance(purse: Purse, bad: float, total: float, p0: float, horizon: int, ticks: int, start: float = START) -> Purse:
     """The purse after one measurement that covers `ticks` nominal ticks of a planned `horizon` (in ticks).
 
@@ -50,11 +69,8 @@ def advance(purse: Purse, bad: float, total: float, p0: float, horizon: int, tic
     """
     stake = _stake(purse, horizon, ticks, start)
     log_stake = math.log(stake) if stake > 0 else NO_MONEY
-    log_s = tuple(
-        min(log_factor(bet, bad, total, p0), CAP) + log_add(money, log_stake)
-        for bet, money in zip(BETS, purse.log_s, strict=True)
-    )
-    return Purse(tuple(max(s, NO_MONEY) for s in log_s), purse.reserve - stake, purse.ticks + ticks)
+    log_s = grown(purse.log_s, log_stake, factors(bad, total, p0))
+    return Purse(log_s, purse.reserve - stake, purse.ticks + ticks)
 
 
 def _stake(purse: Purse, horizon: int, ticks: int, start: float) -> float:
@@ -66,5 +82,5 @@ def _stake(purse: Purse, horizon: int, ticks: int, start: float) -> float:
 @lru_cache(maxsize=8192)
 def log_e(purse: Purse) -> float:
     """log E of the stream: the mean of the bets plus the reserve. Remembered: every tick asks four times per stream."""
-    bets = log_sum(purse.log_s) - math.log(len(BETS))
+    bets = log_sum(purse.log_s) - LOG_BETS
     return log_add(bets, math.log(purse.reserve)) if purse.reserve > 0 else bets

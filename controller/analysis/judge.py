@@ -6,11 +6,10 @@ from collections.abc import Container, Sequence
 from controller.analysis import proof, sight
 from controller.analysis.accumulate import Scope, accumulate
 from controller.analysis.booking import unpacked
-from controller.analysis.change import Detector, log_m
 from controller.analysis.dispersion import dispersion
 from controller.analysis.interval import Interval, lies_below
 from controller.analysis.judge_error import for_promotion
-from controller.analysis.ledgers import ledgers_of, log_e
+from controller.analysis.ledgers import detected, ledgers_of, log_e
 from controller.analysis.streams import error_of
 from controller.domain.evidence import Against, Evidence, SloEvidence, StreamEvidence
 from controller.domain.measure import BlindCause, Blindness, Measurement, SeriesMemory
@@ -47,23 +46,26 @@ def _slo(slo: Slo, known: SloEvidence, rollout: ModelRollout, ledgers: Sequence[
     if slo.threshold is not None:
         return [_threshold(slo, known)]
     named = {one.guilty for one in ledgers if one.breached}
+    scatter, limit = dispersion(unpacked(known.scatter)), _proof_limit(slo)
     found = [
-        _stream(slo, known, stream, rollout, (slo.name, stream.scenario, stream.against) in named)
+        _stream(slo, known, stream, rollout, (slo.name, stream.scenario, stream.against) in named, scatter, limit)
         for stream in known.streams
     ]
-    return [*found, *_changes(slo, known, named)]
+    return [*found, *_changes(slo, known, named, scatter)]
 
 
 def _changes(
-    slo: Slo, known: SloEvidence, named: Container[tuple[SloName, str | None, Against] | None]
+    slo: Slo, known: SloEvidence, named: Container[tuple[SloName, str | None, Against] | None], scatter: float
 ) -> list[StreamVerdict]:
     """The detectors beside the streams: log M in the place of log E."""
     return [
-        _change(slo, s, (slo.name, s.scenario, "change") in named) for s in known.streams if s.against == "objective"
+        _change(slo, s, (slo.name, s.scenario, "change") in named, scatter)
+        for s in known.streams
+        if s.against == "objective"
     ]
 
 
-def _change(slo: Slo, stream: StreamEvidence, guilty: bool) -> StreamVerdict:
+def _change(slo: Slo, stream: StreamEvidence, guilty: bool, scatter: float) -> StreamVerdict:
     return StreamVerdict(
         slo.name,
         stream.scenario,
@@ -73,8 +75,8 @@ def _change(slo: Slo, stream: StreamEvidence, guilty: bool) -> StreamVerdict:
         bad=stream.all.bad,
         total=stream.all.total,
         rate=stream.all.bad / stream.all.total if stream.all.total else None,
-        between=Interval(stream.all.bad, stream.all.total),
-        log_e=log_m(Detector(stream.change)),
+        between=Interval(stream.all.bad, stream.all.total, scatter),
+        log_e=detected(stream),
         guilty=guilty,
         stable_bad=stream.stable.bad,
         stable_total=stream.stable.total,
@@ -105,10 +107,18 @@ def _threshold(slo: Slo, known: SloEvidence) -> StreamVerdict:
     )
 
 
-def _stream(slo: Slo, known: SloEvidence, stream: StreamEvidence, rollout: ModelRollout, named: bool) -> StreamVerdict:
+def _stream(
+    slo: Slo,
+    known: SloEvidence,
+    stream: StreamEvidence,
+    rollout: ModelRollout,
+    named: bool,
+    scatter: float,
+    limit: float,
+) -> StreamVerdict:
+    """`scatter` is the SLO's design effect, `limit` its objective as the judge would report it."""
     tally, evidence = stream.all, log_e(stream)
-    scatter = dispersion(unpacked(known.scatter))
-    log_p = proof.log_proof(stream.proof.bad, stream.proof.total, _proof_limit(slo), scatter)
+    log_p = proof.log_proof(stream.proof.bad, stream.proof.total, limit, scatter)
     guilty = named or _alone(slo, stream, rollout.max_false_rollback)
     proven = _proven(slo, stream, log_p, scatter)
     blind = known.blind if _concerns(known, slo, stream) else None
@@ -125,7 +135,7 @@ def _stream(slo: Slo, known: SloEvidence, stream: StreamEvidence, rollout: Model
         log_e=evidence,
         log_proof=log_p,
         proven=proven,
-        proof_needed=0.0 if proven else _needed(slo, stream),
+        proof_needed=0.0 if proven else _needed(slo, stream, limit),
         guilty=guilty,
         stage_total=stream.stage.total,
         stable_bad=stream.stable.bad,
@@ -171,9 +181,9 @@ def _proven(slo: Slo, stream: StreamEvidence, log_p: float, scatter: float) -> b
     return lies_below(SCENARIO_HEADROOM * stream.p0, stream.proof.bad, stream.proof.total, scatter)
 
 
-def _needed(slo: Slo, stream: StreamEvidence) -> float:
+def _needed(slo: Slo, stream: StreamEvidence, limit: float) -> float:
     have = stream.proof
-    return proof.answers_needed(have.bad, have.total, _proof_limit(slo), slo.max_false_promotion)
+    return proof.answers_needed(have.bad, have.total, limit, slo.max_false_promotion)
 
 
 def blind_now(evidence: Evidence) -> tuple[SloEvidence, ...]:

@@ -5,7 +5,6 @@ A comparison with stable rolls back only when an A/A run has shown it calm on th
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import timedelta
 
 from controller.analysis import change, elin, ledger
@@ -20,6 +19,11 @@ Pairs = Sequence[tuple[Slo, SloEvidence]]
 def log_e(stream: StreamEvidence) -> float:
     """log E of a stream as stored."""
     return elin.log_e(elin.Purse(stream.log_s, stream.reserve, stream.ticks))
+
+
+def detected(stream: StreamEvidence) -> float:
+    """log M of a stream's detector as stored."""
+    return change.log_m(change.Detector(stream.change))
 
 
 def ledgers_of(pairs: Pairs, rollout: ModelRollout, trusted: bool) -> Iterator[LedgerVerdict]:
@@ -70,8 +74,7 @@ def _detectors(pairs: Pairs, action: OnBreach) -> tuple[list[ledger.Entry], floa
         whole = 2.0 if slo.versus_stable is not None else 1.0
         mine = (one for one in known.streams if one.against == "objective")
         entries += [
-            replace(_entry(slo, one, whole, change.log_m(change.Detector(one.change))), budget=1.0, against="change")
-            for one in mine
+            ledger.Entry(slo.name, one.scenario, one.weight * whole, 1.0, detected(one), "change") for one in mine
         ]
         reserve += known.reserve_weight
     return entries, reserve

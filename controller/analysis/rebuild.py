@@ -4,9 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from controller.analysis import streams
-from controller.analysis.accumulate import Scope
-from controller.analysis.judge import judge
+from controller.analysis import sight, streams
+from controller.analysis.accumulate import Scope, accumulate
 from controller.domain.evidence import Evidence, SloEvidence, Tally
 from controller.domain.measure import Measurement
 from controller.domain.names import SloName
@@ -66,7 +65,9 @@ def rebuilt(base: Evidence, rows: Iterable[Row], past: Past, excluded: Window | 
             left_out += 1
             continue
         mine = tuple(one for one in measured if one.slo in past.slos)
-        evidence, _ = judge(evidence, mine, base.series, replace(scope, now=at, sampled_at=at))
+        here = replace(scope, now=at, sampled_at=at)
+        # What `judge` does but for its verdicts, which nobody reads here.
+        evidence = sight.look(accumulate(evidence, mine, base.series, here), mine, here)
         counted += 1
     for mark in marks:
         evidence = _passed(evidence, mark)
@@ -85,6 +86,16 @@ def _passed(evidence: Evidence, mark: Mark) -> Evidence:
     if mark.reviewed:
         evidence = replace(evidence, slos=tuple(replace(slo, findings=()) for slo in evidence.slos))
     return evidence
+
+
+def spent(evidence: Evidence, halvings: int) -> Evidence:
+    """The same counts with so often half of the budget: what was bet does not depend on it."""
+    part = 0.5**halvings
+    return replace(evidence, slos=tuple(_spent(slo, part) for slo in evidence.slos))
+
+
+def _spent(slo: SloEvidence, part: float) -> SloEvidence:
+    return replace(slo, streams=tuple(replace(stream, budget=stream.budget * part) for stream in slo.streams))
 
 
 def rested(evidence: Evidence) -> Evidence:

@@ -39,22 +39,40 @@ def abort(
 ) -> None:
     """End the run: everything back to stable, verified."""
     todo = f"To move the traffic without a daemon: tidegate route {name} --stable --reason '...'"
-    _asked("abort", name, reason, socket_of(state_dir, socket), output, todo)
+    asked("abort", name, reason, socket_of(state_dir, socket), output, todo)
 
 
 @reported
 def retry(
     name: Name,
     reason: Reason,
-    exclude: Annotated[str | None, typer.Option("--exclude", metavar="FROM..TO", hidden=True)] = None,
+    exclude: Annotated[
+        str,
+        typer.Option(
+            "--exclude",
+            metavar="FROM..TO",
+            help="Leave out what was judged in the time of a known fault: two ISO 8601 instants with a zone.",
+        ),
+    ] = "",
     state_dir: StateDir = STATE_DIR,
     socket: Socket = None,
     output: Output = OutputFormat.TEXT,
 ) -> None:
     """Try a version again that was rolled back or aborted."""
-    if exclude is not None:
-        raise CommandError("retry --exclude is not built yet: retry without it", Code.WRONG_USE)
-    _asked("retry", name, reason, socket_of(state_dir, socket), output)
+    if exclude:
+        _checked(exclude)
+    asked("retry", name, reason, socket_of(state_dir, socket), output, argument=exclude)
+
+
+def _checked(exclude: str) -> None:
+    """What is no period is said before anybody is asked."""
+    from controller.decision.window import BadWindowError, window_of
+    from controller.runtime.clock import SystemClock
+
+    try:
+        window_of(exclude, SystemClock().now())
+    except BadWindowError as bad:
+        raise CommandError(f"--exclude: {bad}", Code.WRONG_USE) from bad
 
 
 @reported
@@ -66,7 +84,7 @@ def pause(
     output: Output = OutputFormat.TEXT,
 ) -> None:
     """Stop the advance; the guard goes on and may still roll back."""
-    _asked("pause", name, reason, socket_of(state_dir, socket), output)
+    asked("pause", name, reason, socket_of(state_dir, socket), output)
 
 
 @reported
@@ -78,7 +96,7 @@ def resume(
     output: Output = OutputFormat.TEXT,
 ) -> None:
     """Let a paused or held run go on."""
-    _asked("resume", name, reason, socket_of(state_dir, socket), output)
+    asked("resume", name, reason, socket_of(state_dir, socket), output)
 
 
 @reported
@@ -90,7 +108,7 @@ def approve(
     output: Output = OutputFormat.TEXT,
 ) -> None:
     """Agree that the run may enter its next stage."""
-    _asked("approve", name, reason, socket_of(state_dir, socket), output)
+    asked("approve", name, reason, socket_of(state_dir, socket), output)
 
 
 @reported
@@ -107,18 +125,26 @@ def review(
     if confirm == dismiss:
         raise CommandError("say either --confirm or --dismiss", Code.WRONG_USE)
     argument = "confirm" if confirm else "dismiss"
-    _asked("review", name, reason, socket_of(state_dir, socket), output, argument=argument)
+    asked("review", name, reason, socket_of(state_dir, socket), output, argument=argument)
 
 
-def _asked(
-    verb: str, name: str, reason: str, path: Path, output: OutputFormat, todo: str = "", argument: str = ""
+def asked(
+    verb: str,
+    name: str,
+    reason: str,
+    path: Path,
+    output: OutputFormat,
+    todo: str = "",
+    argument: str = "",
+    command: str = "",
 ) -> None:
+    """Ask the daemon and tell its answer. `command` is how people call the verb when it is not its name."""
     if not reason.strip():
-        raise CommandError(f"say why: tidegate {verb} {name} --reason '...'", Code.WRONG_USE)
+        raise CommandError(f"say why: tidegate {command or verb} {name} --reason '...'", Code.WRONG_USE)
     answer = ask(
         path,
         verb,
-        {"name": name, "reason": reason, "argument": argument},
+        {"name": name, "reason": reason, **({"argument": argument} if argument else {})},
         todo or "Start the daemon with `tidegate run` first.",
     )
     if output is OutputFormat.JSON:

@@ -72,11 +72,11 @@ class Sketch:
         if self._newest is not None and self._newest is not steps[-1]:
             steps = [*steps, self._newest]
         begin, end = steps[0].at - self._rollout.interval, steps[-1].at
-        across = Across(begin.timestamp(), end.timestamp(), list(_places(begin, end)))
+        across = Across(begin.timestamp(), end.timestamp(), list(_places(begin, end)), "UTC")
         judged = _until_the_end(steps)
         panels = [*_rates(judged, (end - begin) / LATELY), _evidence(judged), _weights(steps)]
         title = f"{self._rollout.key}: {self._stable} → {self._rollout.version}"
-        return draw(f"{title}, {begin:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC", across, panels, self._marks)
+        return draw(f"{title}, {begin:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}", across, panels, self._marks)
 
 
 def _until_the_end(steps: Sequence[Step]) -> Sequence[Step]:

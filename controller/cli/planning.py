@@ -1,19 +1,14 @@
-"""What a rollout would do, stage by stage, and what its objectives can detect. Pure; as JSON-ready values."""
+"""What a rollout would do, stage by stage, and what its objectives can decide. Pure; as JSON-ready values."""
 
 import math
 from dataclasses import dataclass
 from typing import Any
 
-from controller.analysis import proof, streams
-from controller.domain.rollout import BlindAction, ModelRollout, Require, Slo, Stage, StageKind
-
-MEDIANS = ((1.5, 37.6), (2.0, 10.5), (3.0, 3.7), (5.0, 1.6))
-"""True rate over the objective -> answers x objective until a rollback (median), at a budget of 5 %."""
-USUAL_BUDGET, ROUNDING = 0.05, 6.0
-GOOD = (0.3, 0.5)
-"""Rates of a good version, over the objective, for which the answers until a proof are told."""
-
-_LEVERS = "the weight, the share that is judged, or maxDuration"
+from controller.analysis import streams
+from controller.cli.forecast import Flow, Passage, Watched, breaches, gates, outlook, proofs, watched
+from controller.cli.plan_warnings import warnings
+from controller.domain.names import SloName
+from controller.domain.rollout import ModelRollout, Require, Slo, Stage, StageKind
 
 NEW_RUN = (
     "the candidate's or stable's bundle",
@@ -29,22 +24,12 @@ AT_ONCE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """Requests a minute through the route, and which share (0..1) of the answers is judged."""
-
-    per_minute: float
-    sampling: float
-
-    def judged(self, stage: Stage) -> float | None:
-        """Judged answers of the candidate a minute; None for a cohort, whose size nobody knows."""
-        share = {StageKind.SHADOW: stage.mirror, StageKind.CANARY: stage.weight, StageKind.FULL: 100}.get(stage.kind)
-        return None if share is None else self.per_minute * self.sampling * share / 100
-
-
 def plan(rollout: ModelRollout, flow: Flow | None) -> dict[str, Any]:
     """The whole plan."""
-    stages = stage_plans(rollout, flow)
+    seen = watched(rollout)
+    stages = stage_plans(rollout, flow, seen)
+    slos = [slo_plan(slo, rollout, seen) for slo in rollout.slos]
+    likely = sum(max(one["shortest_seconds"], one["proof_seconds"] or 0.0) for one in stages)
     return {
         "name": str(rollout.key),
         "version": rollout.version,
@@ -55,35 +40,50 @@ def plan(rollout: ModelRollout, flow: Flow | None) -> dict[str, Any]:
         "max_false_rollback": rollout.max_false_rollback,
         "traffic": None if flow is None else {"per_minute": flow.per_minute, "sampling": flow.sampling},
         "stages": stages,
-        "slos": [slo_plan(slo, rollout) for slo in rollout.slos],
+        "slos": slos,
         "shortest_seconds": sum(one["shortest_seconds"] for one in stages),
-        "likely_seconds": sum(max(one["shortest_seconds"], one["proof_seconds"] or 0.0) for one in stages)
-        if flow
-        else None,
+        "likely_seconds": likely if flow else None,
         "planned_seconds": (rollout.horizon * rollout.interval).total_seconds(),
         "on_blind": {"after_seconds": rollout.on_blind.after.total_seconds(), "then": rollout.on_blind.then.value},
         "on_inconclusive": rollout.on_inconclusive.value,
-        "warnings": warnings(rollout, stages),
+        "warnings": warnings(rollout, stages, slos),
         "edits": {"new_run": list(NEW_RUN), "at_once": list(AT_ONCE)},
     }
 
 
-def stage_plans(rollout: ModelRollout, flow: Flow | None) -> list[dict[str, Any]]:
-    """Every stage; answers judged in earlier ones, but for a cohort's, count for a later proof."""
+@dataclass(slots=True)
+class _Way:
+    """Judged answers per SLO so far; a cohort's stand apart and count for no proof."""
+
+    before: dict[SloName, float]
+
+
+def stage_plans(rollout: ModelRollout, flow: Flow | None, seen: list[Watched]) -> list[dict[str, Any]]:
+    """Every stage; answers judged in earlier ones count for a later proof."""
     planned: list[dict[str, Any]] = []
-    before = 0.0
+    way = _Way({slo.name: 0.0 for slo in rollout.slos})
     for stage in rollout.stages:
-        judged = flow.judged(stage) if flow else None
-        one = stage_plan(stage, rollout, judged, before)
+        one = stage_plan(stage, rollout, flow, seen, way.before)
         planned.append(one)
-        before += (judged or 0.0) * max(one["shortest_seconds"], one["proof_seconds"] or 0.0) / 60
+        seconds = max(one["shortest_seconds"], one["proof_seconds"] or 0.0)
+        for slo in rollout.slos if flow else ():
+            assert flow is not None
+            judged = (flow.judged(stage, slo) or 0.0) * seconds / 60
+            way.before[slo.name] += min(judged, _most(stage, flow, slo))
     return planned
 
 
-def stage_plan(stage: Stage, rollout: ModelRollout, judged: float | None, before: float) -> dict[str, Any]:
-    """One stage: its traffic, what it requires, and how long. `judged`: answers a minute; `before`: judged so far."""
-    samples = stage.min_samples / judged * 60 if judged else 0.0
-    shortest = max(stage.min_duration.total_seconds(), samples)
+def stage_plan(
+    stage: Stage, rollout: ModelRollout, flow: Flow | None, seen: list[Watched], before: dict[SloName, float]
+) -> dict[str, Any]:
+    """One stage: its traffic, what it requires, how long, and what it can decide."""
+    judged = flow.judged(stage) if flow else None
+    shortest = max(stage.min_duration.total_seconds(), _samples_seconds(stage, rollout, flow))
+    tick = rollout.block or rollout.interval
+    outlooks = []
+    for one in seen if flow and judged else ():
+        assert flow is not None
+        outlooks.append(outlook(one, _passage(stage, flow, one.slo, shortest, before[one.slo.name]), tick))
     return {
         "name": stage.name,
         "kind": stage.kind.value,
@@ -94,35 +94,47 @@ def stage_plan(stage: Stage, rollout: ModelRollout, judged: float | None, before
         "min_seconds": stage.min_duration.total_seconds(),
         "max_seconds": stage.max_duration.total_seconds(),
         "min_samples": stage.min_samples,
+        "most_judged": _finite(_most(stage, flow, None)) if flow else None,
         "require": stage.require.value,
         "approvals": stage.approvals,
         "judged_per_minute": judged,
         "shortest_seconds": shortest,
-        "proof_seconds": _proof_seconds(stage, rollout, judged, before),
-        "detects": detects(rollout, judged * shortest / 60) if judged else [],
+        "proof_seconds": _proof_seconds(stage, rollout, outlooks),
+        "outlook": outlooks,
     }
 
 
-def _proof_seconds(stage: Stage, rollout: ModelRollout, judged: float | None, before: float) -> float | None:
-    """How long until every SLO is proven, when the true rates are at half of their objectives."""
-    if stage.require is not Require.PROVEN or not judged:
+def _passage(stage: Stage, flow: Flow, slo: Slo, seconds: float, before: float) -> Passage:
+    rate, live = flow.judged(stage, slo) or 0.0, stage.kind is not StageKind.SHADOW
+    return Passage(rate, flow.sampled(slo), live, seconds, before, _most(stage, flow, slo))
+
+
+def _most(stage: Stage, flow: Flow, slo: Slo | None) -> float:
+    """Judged answers that a stage can have at all: a shadow may stop mirroring."""
+    return math.inf if stage.max_mirrored is None else stage.max_mirrored * flow.sampled(slo)
+
+
+def _samples_seconds(stage: Stage, rollout: ModelRollout, flow: Flow | None) -> float:
+    """How long `minSamples` of every SLO takes."""
+    if flow is None or not stage.min_samples:
+        return 0.0
+    rates = [flow.judged(stage, slo) for slo in gates(rollout.slos)]
+    return max((stage.min_samples / rate * 60 for rate in rates if rate), default=0.0)
+
+
+def _proof_seconds(stage: Stage, rollout: ModelRollout, outlooks: list[dict[str, Any]]) -> float | None:
+    """How long until every SLO is proven (median), when the true rates are at half of their objectives."""
+    if stage.require is not Require.PROVEN or not outlooks:
         return None
-    needed = max((proofs(slo)[-1]["answers"] for slo in _judged_slos(rollout)), default=0)
-    return max(0.0, needed - before) / judged * 60
+    asked = {str(slo.name) for slo in gates(rollout.slos)}
+    proofs_there = [one["proof"][-1]["median"] for one in outlooks if one["proof"] and one["slo"] in asked]
+    return max((one["seconds"] for one in proofs_there if one), default=0.0)
 
 
-def detects(rollout: ModelRollout, answers: float) -> list[dict[str, Any]]:
-    """Per SLO the mildest breach that so many judged answers alone show, in the median."""
-    found = []
-    for slo in _judged_slos(rollout):
-        seen = [one["times"] for one in breaches(slo, rollout) if one["answers"] <= answers]
-        found.append({"slo": slo.name, "answers": round(answers), "times": min(seen) if seen else None})
-    return found
-
-
-def slo_plan(slo: Slo, rollout: ModelRollout) -> dict[str, Any]:
+def slo_plan(slo: Slo, rollout: ModelRollout, seen: list[Watched]) -> dict[str, Any]:
     """Objective, share of the budget, and how many judged answers show a breach or prove the opposite."""
     threshold = slo.threshold
+    mine = [one for one in seen if one.slo is slo]
     return {
         "name": slo.name,
         "indicator": slo.indicator.kind,
@@ -133,46 +145,13 @@ def slo_plan(slo: Slo, rollout: ModelRollout) -> dict[str, Any]:
         "on_breach": slo.on_breach.value,
         "ledger_weight": streams.share(rollout, slo) if slo.max_bad is not None else None,
         "scenarios": list(slo.scenarios.required) if slo.scenarios else [],
-        "breaches": breaches(slo, rollout) if slo.max_bad is not None else [],
+        "streams": [
+            {"scenario": one.scenario, "share": one.alpha / rollout.max_false_rollback, "breaches": breaches(one)}
+            for one in mine
+        ],
         "proof": proofs(slo) if slo.max_bad is not None else [],
     }
 
 
-def breaches(slo: Slo, rollout: ModelRollout) -> list[dict[str, Any]]:
-    """Judged answers (median) until an SLO that is over its objective by `times` rolls back on its own."""
-    assert slo.max_bad is not None
-    share = streams.born(slo, streams.share(rollout, slo)).streams[0].weight or 1.0
-    needed = rollout.max_false_rollback * min(1.0, share)
-    harder = math.log(ROUNDING / needed) / math.log(ROUNDING / USUAL_BUDGET)
-    return [
-        {"times": times, "rate": times * slo.max_bad, "answers": math.ceil(harder * median / slo.max_bad)}
-        for times, median in MEDIANS
-        if times * slo.max_bad <= 1
-    ]
-
-
-def proofs(slo: Slo) -> list[dict[str, Any]]:
-    """Judged answers (median) until a version that is well below its objective is proven good."""
-    assert slo.max_bad is not None
-    return [
-        {
-            "times": times,
-            "rate": times * slo.max_bad,
-            "answers": math.ceil(proof.answers_needed(0, 0, slo.max_bad, slo.max_false_promotion, times)),
-        }
-        for times in GOOD
-    ]
-
-
-def _judged_slos(rollout: ModelRollout) -> list[Slo]:
-    return [slo for slo in rollout.slos if slo.max_bad is not None]
-
-
-def warnings(rollout: ModelRollout, stages: list[dict[str, Any]]) -> list[str]:
-    """What the author should know before the run."""
-    told = [f"{version.name} has no bundle: it is unpinned" for version in rollout.versions if not version.pinned]
-    if rollout.on_blind.then is not BlindAction.WITHDRAW:
-        told.append(f"onBlind.then is {rollout.on_blind.then.value}: the usual is withdraw")
-    late = [one["name"] for one in stages if (one["proof_seconds"] or 0.0) > one["max_seconds"]]
-    told += [f"stage {name}: a proof takes longer than its maxDuration; raise {_LEVERS}" for name in late]
-    return told
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -81,6 +81,7 @@ class Across:
     low: float
     high: float
     places: Sequence[tuple[float, str]]
+    title: str = ""
 
     def x(self, value: float) -> float:
         """Pixels."""
@@ -131,6 +132,7 @@ def _places(across: Across, top: float, foot: float) -> Iterator[str]:
         x = across.x(value)
         yield f'<line x1="{x:.1f}" y1="{top}" x2="{x:.1f}" y2="{foot}" class="grid"/>'
         yield _text(x, foot + 18, label, "soft", 'text-anchor="middle"')
+    yield _text(WIDTH - RIGHT + 16, foot + 18, across.title, "soft")
 
 
 def _panel(panel: Panel, across: Across, top: float) -> Iterator[str]:

@@ -20,7 +20,7 @@ class Verdict(StrEnum):
 
 
 class Ends(Protocol):
-    """Between which rates the truth lies. It takes long to work out and decides nothing, so it may wait for a reader."""
+    """Between which rates the truth lies. It takes long to work out and decides nothing, so it waits for a reader."""
 
     @property
     def lower(self) -> float: ...

@@ -74,6 +74,8 @@ def bets(row: Row, inputs: Inputs) -> str:
         head = f"The bets on '{bet}' {_moved_to(row.log_e)}"
     if row.share is None or ledger is None:
         return f"{head}; {times(needed)} are needed for {DEEDS[row.on_breach]}."
+    if row.share > 0.999:
+        return f"{head}; {times(needed)} are needed for {DEEDS.get(ledger.action, ledger.action)}."
     scale = " of the detectors" if ledger.kind == "change" else ""
     weighed = f"weighted {row.share:.2g} of the ledger{scale} that is {times(_part(row))} of the {times(needed)} needed"
     halved = f" (the weight was cut to {row.budget:.2g} by earlier tries)" if row.budget < 1 else ""
@@ -124,7 +126,7 @@ def flip_of_breach(row: Row, inputs: Inputs) -> str:
     fewer, good = fewer_bad(*facts), more_good(*facts)
     told = [f"about {fewer:,} of the {row.bad:,.0f} bad answers good instead"] if fewer else []
     told += [f"about {good:,} more good answers and no bad one"] if good else []
-    return f"What would have flipped it: {', or '.join(told)}." if told else ""
+    return f"What would have flipped it, had they come evenly: {', or '.join(told)}." if told else ""
 
 
 def _needed_alone(row: Row, inputs: Inputs) -> float | None:

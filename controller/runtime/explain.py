@@ -8,7 +8,9 @@ from controller.domain.evidence import StreamEvidence
 from controller.domain.rollout import OnBreach, Slo
 from controller.domain.state import Phase
 from controller.domain.verdict import StreamVerdict, Verdict
+from controller.runtime.beside import beside
 from controller.runtime.book import Held
+from controller.runtime.parts import parts
 from controller.runtime.views import waits
 
 MOST = 10_000
@@ -21,7 +23,8 @@ def explain(held: Held, now: datetime) -> tuple[str, ...]:
         lines = [_where(held)]
         lines += [f"It waits for: {'; '.join(missing)}." for missing in [waits(held, now)] if missing]
         if run is not None and held.judgement.streams:
-            lines += [_stream(held, s) for s in held.judgement.streams if s.against == "objective" or s.guilty]
+            lines += [_stream(held, s) for s in held.judgement.streams if s.against == "objective"]
+            lines += beside(held.judgement, run.spec, position.trusted)
             lines += _ledgers(held)
         if position.breach is not None and position.phase in (Phase.ROLLING_BACK, Phase.ROLLED_BACK):
             lines.append(_breach(held))
@@ -68,7 +71,7 @@ def _flip(held: Held, s: StreamVerdict) -> str:
     slo, stream = _find(held, s)
     if slo is None or stream is None:
         return ""
-    to_breach = bad_until_breach(stream, _needed_log_e(held, s, stream))
+    to_breach = bad_until_breach(stream, _needed_log_e(held, s))
     told = []
     if s.verdict is not Verdict.BREACH and to_breach is not None:
         told.append(f"{to_breach:,} bad answers in a row would be a breach on their own")
@@ -85,14 +88,18 @@ def _find(held: Held, s: StreamVerdict) -> tuple[Slo | None, StreamEvidence | No
         return None, None
     slo = next((one for one in run.spec.slos if one.name == s.slo), None)
     known = evidence.of(s.slo)
-    stream = next((one for one in known.streams if one.scenario == s.scenario), None) if known else None
+    same = (one for one in known.streams if one.scenario == s.scenario) if known else iter(())
+    stream = next((one for one in same if one.against == s.against), None)
     return slo, stream
 
 
-def _needed_log_e(held: Held, s: StreamVerdict, stream: StreamEvidence) -> float:
-    assert held.position.run is not None
-    limit = math.log(1 / held.position.run.spec.max_false_rollback)
-    share = 1.0 if s.on_breach is OnBreach.ALERT else stream.weight * stream.budget
+def _needed_log_e(held: Held, s: StreamVerdict) -> float:
+    """log E at which the stream acts alone, at its share of the ledger."""
+    run, evidence = held.position.run, held.evidence
+    assert run is not None
+    limit = math.log(1 / run.spec.max_false_rollback)
+    part = parts(evidence, run.spec).get((s.slo, s.scenario, s.against)) if evidence else None
+    share = 1.0 if s.on_breach is OnBreach.ALERT else part.share if part else 0.0
     return limit - math.log(share) if share > 0 else math.inf
 
 
@@ -114,6 +121,7 @@ def _ledgers(held: Held) -> list[str]:
         f"All evidence together stands at {math.exp(min(one.log_e, 700)):.3g} and {told[one.action]} at "
         f"{math.exp(one.log_limit):.3g}, which a good version reaches in under {math.exp(-one.log_limit):.0%} of runs."
         for one in held.judgement.ledgers
+        if one.kind == "evidence"
     ]
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import structlog
 
 from controller.analysis import streams
-from controller.analysis.rebuild import Past, Row, Window, rebuilt, rested
+from controller.analysis.rebuild import Past, Row, Window, rebuilt, rested, spent
 from controller.decision.past import past_of
 from controller.decision.window import BadWindowError, window_of
 from controller.domain.evidence import Evidence
@@ -62,14 +62,10 @@ def _kept(held: Held, house: House) -> Rebuilt | None:
 def _read(held: Held, house: House, run: Run, spec: ModelRollout) -> Rebuilt | None:
     fresh = replace(streams.fresh(spec, run.digest), trusted=held.position.trusted)
     past = _past(held, house, run, spec)
-    whole = _counted(held, house, run, past, fresh) if past else None
-    if past is None or whole is None or whole.whole:
-        return whole
-    half = fresh
-    for _ in range(1 + past.halvings):
-        half = streams.halved(half, spec, run.digest)
-    again = _counted(held, house, run, past, half)
-    return replace(again, whole=False) if again else None
+    again = _counted(held, house, run, past, fresh) if past else None
+    if past is None or again is None or again.whole:
+        return again
+    return replace(again, evidence=spent(again.evidence, 1 + past.halvings))
 
 
 def _retried(held: Held, house: House, request: OperatorRequest) -> Rebuilt | None:

@@ -29,6 +29,7 @@ def view(held: Held, now: datetime) -> View:
             "name": held.key.name,
             "namespace": held.key.namespace,
             "phase": position.phase.value,
+            "trusted": position.trusted,
             "held": position.held.value if position.held else None,
             "stable": position.stable,
             "former": position.former,

@@ -178,8 +178,7 @@ def _ask(entry: JournalEntry) -> str:
 
 def _without_counts(entry: JournalEntry, inputs: Inputs) -> Iterator[str]:
     """A person, the spec or the data plane decided, not the counts."""
-    who = f"{entry.actor} asked for it: no count led to it." if entry.actor else "No count led to it."
-    yield who
+    yield f"No count led to it: {entry.actor} asked for it." if entry.actor else "No count led to it."
     yield from _standing(inputs)
 
 

@@ -50,7 +50,7 @@ MEANINGS: Mapping[Reason, tuple[str, str]] = {
     Reason.AWAITING_APPROVAL: ("A stage is complete and wants people to agree.", "`approve`, or `abort`"),
     Reason.APPROVED: ("Somebody agreed.", NOTHING),
     Reason.ABORTED: ("A run ended before it had any traffic.", NOTHING),
-    Reason.RETRIED: ("Somebody asked to try a version again.", NOTHING),
+    Reason.RETRIED: ("Somebody asked to try a version again, perhaps without the time of a known fault.", NOTHING),
     Reason.REFUSED: ("A request did not fit the moment; the one who asked was told why.", NOTHING),
     Reason.STALLED: (
         "A person must put the spec or the route right. Traffic is left as it is, a run stays guarded.",
@@ -69,6 +69,10 @@ MEANINGS: Mapping[Reason, tuple[str, str]] = {
         "The evidence of a run is gone. It is collected anew, with half of the budget.",
         "find out what happened to the database",
     ),
+    Reason.EVIDENCE_REBUILT: (
+        "The evidence of a run was gone and was counted anew from kept measurements; half of the budget if some miss.",
+        "find out what happened to the database",
+    ),
     Reason.FOUND: (
         "A bad answer in a scenario with zero tolerance. The candidate gets no traffic until somebody looked at it.",
         "look at the answer; `review --confirm` or `review --dismiss`",
@@ -83,6 +87,7 @@ MEANINGS: Mapping[Reason, tuple[str, str]] = {
         "An A/A run kept the comparison with stable calm: from now on it may roll back.",
         NOTHING,
     ),
+    Reason.TRUST_REVOKED: ("Somebody withdrew that trust: the comparison with stable holds again.", NOTHING),
 }
 
 HELD: Mapping[HeldCause, tuple[str, str]] = {

@@ -64,6 +64,7 @@ class FakeDaemon:
     rollouts: list[dict[str, Any]] = field(default_factory=lambda: [views.progressing()])
     story: list[dict[str, Any]] = field(default_factory=list)
     entries: list[dict[str, Any]] = field(default_factory=list)
+    decision: dict[str, Any] = field(default_factory=dict)
     lines: list[str] = field(default_factory=lambda: ["support-bot is Progressing in stage canary-25."])
     refusal: str | None = None
     asked: list[Request] = field(default_factory=list)
@@ -76,11 +77,14 @@ class FakeDaemon:
             "get": lambda: {"rollouts": self.rollouts, "sources": []},
             "watch": lambda: iter(self.story),
             "history": lambda: {"name": "assistants/support-bot", "entries": self.entries},
-            "explain": lambda: {"name": "assistants/support-bot", "lines": self.lines, "rollout": self.rollouts[0]},
+            "explain": lambda: self.decision if request.args.get("decision") else self._explained(),
         }
         if request.verb in answers:
             return answers[request.verb]()
         return {"done": request.verb, "rollout": self.rollouts[0]}
+
+    def _explained(self) -> Answer:
+        return {"name": "assistants/support-bot", "lines": self.lines, "rollout": self.rollouts[0]}
 
 
 @pytest.fixture

@@ -54,10 +54,23 @@ def test_no_daemon_says_how_to_move_the_traffic_anyway(state_dir: Path) -> None:
     assert "tidegate route support-bot --stable" in json.loads(as_json.err)["todo"]
 
 
-def test_retry_exclude_is_refused_by_name(state_dir: Path) -> None:
-    ran = quick("retry", "support-bot", "--reason", "x", "--exclude", "10:00..11:00", "--state-dir", state_dir)
-    assert ran.code == 2
-    assert "not built yet" in ran.err
+def test_retry_without_the_time_of_a_known_fault(daemon: FakeDaemon) -> None:
+    window = "2026-01-05T10:00Z..2026-01-05T11:00Z"
+    ran = quick("retry", "support-bot", "--reason", "x", "--exclude", window, "--state-dir", daemon.state_dir)
+    assert ran.code == 0
+    assert daemon.asked[0].args == {"name": "support-bot", "reason": "x", "argument": window}
+
+
+def test_a_bad_period_is_told_before_anybody_is_asked(daemon: FakeDaemon) -> None:
+    asked = ("retry", "support-bot", "--reason", "x", "--state-dir", daemon.state_dir, "--exclude")
+    for window, why in (
+        ("10:00..11:00", "is not an instant"),
+        ("2026-01-05T11:00Z..2026-01-05T10:00Z", "must be later"),
+    ):
+        ran = quick(*asked, window)
+        assert ran.code == 2
+        assert why in ran.err
+    assert daemon.asked == []
 
 
 def test_json(daemon: FakeDaemon) -> None:

@@ -26,6 +26,8 @@ NOT_RUN = {
     "tidegate history": NEEDS_A_DAEMON,
     "tidegate abort": NEEDS_A_DAEMON,
     "tidegate resume": NEEDS_A_DAEMON,
+    "tidegate retry": NEEDS_A_DAEMON,
+    "tidegate aa": NEEDS_A_DAEMON,
     "tidegate route": "moves a route; run in the tests of the command line and of break glass",
     "tidegate backtest": "reads a history of the reader's; run in the tests of the command line",
     "systemctl": CHANGES_THE_MACHINE,

@@ -10,11 +10,11 @@ from controller.domain.observation import Readiness
 from controller.domain.request import Ask
 from controller.domain.rollout import Margin, ModelRollout, OnBreach, Scenarios
 from controller.domain.state import Cause, HeldCause, Phase
-from controller.testing.builders import CANDIDATE, STABLE, a_rollout, a_slo, a_version, stages
+from controller.testing.builders import CANDIDATE, STABLE, a_rollout, a_slo, a_version, hashed, stages
 from controller.testing.drive import drive, drive_until
 from controller.testing.truth import minutes
 from controller.testing.world import World, a_world, story
-from tests.stories.told import HOME, STAGES, a_good_world, turn_harmful, until_stage
+from tests.stories.told import HOME, STAGES, a_good_world, budgets, turn_harmful, until_stage
 
 
 def strict() -> ModelRollout:
@@ -134,6 +134,35 @@ def test_a_run_of_the_same_bundle_that_stays_calm_is_trusted() -> None:
     drive_until(world, lambda w: w.position.phase is Phase.COMPLETED, 2000)
     assert world.position.trusted
     assert VersionName(CANDIDATE) == world.position.stable
+
+
+def test_an_a_a_run_begins_right_after_a_promotion_and_counts_for_itself() -> None:
+    """What the run before showed against another version says nothing about the comparison."""
+    slo = a_slo(versus_stable=Margin(points=0.02))
+    twin = replace(a_version("v12-aa"), digest=a_version(CANDIDATE).digest)
+    versions = (a_version(STABLE), a_version(CANDIDATE), twin)
+    first = a_rollout(slos=(slo,), versions=versions, stages=stages(50, min_duration=minutes(3)))
+    world = a_world(first, v11=0.005, v12=0.005)
+    world.truth.rates["harm", "v12-aa"] = 0.005
+    drive_until(world, lambda w: w.position.phase is Phase.COMPLETED, 400)
+    assert not world.position.trusted
+    world.commit(hashed(replace(first, version=twin.name)))
+    drive_until(world, lambda w: w.position.phase is Phase.PROGRESSING, 20)
+    assert world.memory.evidence is not None
+    assert {stream.all.total for slo in world.memory.evidence.slos for stream in slo.streams} == {0}
+    assert budgets(world) == {0.5}
+    drive_until(world, lambda w: w.position.phase is Phase.COMPLETED, 400)
+    told = next(notice for notice in world.notices if notice.reason is Reason.TRUSTED)
+    assert told.facts["twin"] == "v12-aa"
+    assert told.facts["answers"] == min(
+        min(stream.all.total, stream.stable.total)
+        for slo in world.memory.evidence.slos
+        for stream in slo.streams
+        if stream.against == "stable"
+    )
+    world.ask(Ask.REVOKE, "ada", "the judge was replaced")
+    drive(world, 1)
+    assert not world.position.trusted
 
 
 def test_alert_objectives_are_told_and_nothing_moves() -> None:
