@@ -65,7 +65,7 @@ def backtest(
     """Judge history as if it were now, and say what would have been decided when.
 
     The run begins one interval before the first tick. The data plane obeys at once, approvals are given, and what is
-    not mentioned in a tick had no new answers. Ticks after the run's end keep its last phase and its last verdicts.
+    not mentioned in a tick had no new answers. After the run's end its phase stays, and the counts are judged on.
     """
     from controller.decision.replay import replay
 

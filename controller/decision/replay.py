@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from controller.decision.tick import tick
+from controller.analysis import judge as judging
+from controller.decision.tick import scope, tick
 from controller.domain.decision import Decision, Notice
 from controller.domain.evidence import Evidence
 from controller.domain.measure import Measurement
@@ -86,10 +87,15 @@ class Replay:
         self._untold = self._settle(begin)
 
     def feed(self, frame: Frame) -> Step:
-        """Judge and decide this frame, and let the data plane follow. After the run's end nothing changes any more."""
+        """Judge and decide this frame, and let the data plane follow.
+
+        After a rollback the position stays and the counts are judged on: what the evidence would have become.
+        """
         told = self._untold
         self._untold = ()
-        if not self.over:
+        if self._ended():
+            self._judge_on(frame)
+        else:
             decision = self._pass(frame.at, self._complete(frame))
             self._judgement = decision.judgement
             told = (*told, *decision.notices, *self._settle(frame.at))
@@ -99,6 +105,18 @@ class Replay:
     def over(self) -> bool:
         """Has the run ended?"""
         return self._position.phase in (Phase.ROLLED_BACK, Phase.COMPLETED)
+
+    def _ended(self) -> bool:
+        """Is the run rolled back, or the guard after its promotion over?"""
+        return self._position.run is not None and not self._position.guarded
+
+    def _judge_on(self, frame: Frame) -> None:
+        run = self._position.run
+        if run is None or self._evidence is None:
+            return
+        measured = self._complete(frame)
+        where = scope(self._position, run, self._seen(frame.at, measured))
+        self._evidence, self._judgement = judging.judge(self._evidence, measured, {}, where)
 
     @property
     def stuck(self) -> bool:
@@ -141,6 +159,7 @@ class Replay:
             measured=measured is not None,
             sampled_at=now,
             preflight=READY,
+            readiness=dict.fromkeys(self._versions, Readiness.READY),
         )
 
     def _complete(self, frame: Frame) -> tuple[Measurement, ...]:

@@ -3,11 +3,13 @@
 import math
 from collections.abc import Iterator
 
-from controller.runtime.flips import fewer_bad, more_bad, more_bad_without_proof, more_good
+from controller.runtime.flips import fewer_bad, more_bad, more_bad_without_proof, more_good, unevenness
 from controller.runtime.inputs import Inputs, LedgerRow, Row
 
 CALM = 3.0
 """Evidence of a breach above this keeps a stage from being left upwards (`decision.advance`)."""
+EVEN, UNTELLABLE = 2.5, 6.0
+REPLAY = "Replay it exactly with other counts: `tidegate backtest FILE --counts`"
 DEEDS = {"rollback": "a rollback", "hold": "a hold", "alert": "an alert"}
 
 
@@ -122,11 +124,17 @@ def flip_of_breach(row: Row, inputs: Inputs) -> str:
     needed = _needed_alone(row, inputs)
     if row.against == "change" or row.p0 is None or not row.total or needed is None:
         return ""
+    uneven = unevenness(row.log_e, row.bad, row.total, row.p0, row.ticks)
+    if uneven > UNTELLABLE:
+        return f"What would have flipped it cannot be told from the totals: the bad answers came unevenly. {REPLAY}."
     facts = (row.log_e, needed, row.bad, row.total, row.p0, row.ticks)
     fewer, good = fewer_bad(*facts), more_good(*facts)
     told = [f"about {fewer:,} of the {row.bad:,.0f} bad answers good instead"] if fewer else []
     told += [f"about {good:,} more good answers and no bad one"] if good else []
-    return f"What would have flipped it, had they come evenly: {', or '.join(told)}." if told else ""
+    if not told:
+        return ""
+    rough = f" (very roughly, for they came unevenly; {REPLAY[0].lower()}{REPLAY[1:]})" if uneven > EVEN else ""
+    return f"What would have flipped it: {', or '.join(told)}{rough}."
 
 
 def _needed_alone(row: Row, inputs: Inputs) -> float | None:

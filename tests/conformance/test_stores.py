@@ -5,13 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from controller.store.database import Database
 from controller.store.store import open_store
 from controller.testing.conformance.store import STORE_PROMISES, StoreRig
 from controller.testing.stores import MemoryShelf, MemoryStore
 
 
 @pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.xdist_group("postgres"))])
-def rig(request: pytest.FixtureRequest, tmp_path: Path) -> StoreRig:
+def rig(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StoreRig:
+    # These promises are about what is kept. How soon a store gives up is tested beside it, on a store of its own.
+    for patient in (Database.read, Database.write):
+        monkeypatch.setattr(patient, "__defaults__", (10.0,))
     if request.param == "memory":
         shelf = MemoryShelf()
         return StoreRig(lambda channels: MemoryStore(channels, shelf))

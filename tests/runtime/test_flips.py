@@ -66,3 +66,9 @@ def test_corners(bad: float, total: float, ticks: float) -> None:
     for one in (flips.fewer_bad, flips.more_good, flips.more_bad):
         told = one(5.0, 3.0, bad, total, 0.001, ticks)
         assert told is None or told >= 1
+
+
+def test_bursts_are_known_for_what_they_are() -> None:
+    even, late = spread(60, 60), [*[0.0] * 57, 20.0, 20.0, 20.0]
+    assert flips.unevenness(log_e(even, 20, 0.02), 60, 1200, 0.02, 60) < 2.5
+    assert flips.unevenness(log_e(late, 20, 0.02), 60, 1200, 0.02, 60) > 2.5
