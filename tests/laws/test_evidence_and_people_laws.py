@@ -28,7 +28,7 @@ def test_evidence_gathers_over_many_short_stages(seed: int, factor: int) -> None
     slo = a_slo("harm", 0.02)
     ladder = stages(*range(10, 70, 2), shadow=0, min_duration=timedelta(seconds=15))
     world = a_world(a_rollout(slos=(slo,), stages=ladder), seed, v11=0.002, v12=0.02 * factor)
-    world.rate = 4.0
+    world.rate = 12.0  # about 2,000 answers in all: nine in ten breaches of 2x are seen by 1,200
     drive_until(world, lambda w: w.position.phase in (Phase.ROLLED_BACK, Phase.COMPLETED), 400)
     assert world.position.phase is Phase.ROLLED_BACK, "a harmful candidate slipped through many short stages"
     check(world)
