@@ -1,0 +1,1 @@
+"""The one door to the Kubernetes API: objects as plain documents, views kept current by watches, leases."""
