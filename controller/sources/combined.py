@@ -6,19 +6,29 @@ from dataclasses import replace
 from controller.domain.names import RolloutKey
 from controller.domain.observation import SpecSeen
 from controller.ports import Specs, SpecSource
+from controller.sources.template_shelf import TemplateShelf, UsesTemplates
 from controller.spec.clashes import clashes
+from controller.spec.templates import SHARED_NAMESPACE
 
 
 class CombinedSource:
     """Asks every source and merges what they know."""
 
-    def __init__(self, sources: Sequence[SpecSource]) -> None:
+    def __init__(self, sources: Sequence[SpecSource], shared: str = SHARED_NAMESPACE) -> None:
+        """`shared`: the namespace of templates that every namespace may use."""
         self._sources = tuple(sources)
+        self._shelf = TemplateShelf(shared)
+        for source in self._sources:
+            if isinstance(source, UsesTemplates):
+                source.share(self._shelf)
         self._good: dict[RolloutKey, SpecSeen] = {}
 
     def read(self) -> Specs:
         """All specs of all sources; `trouble` names every source that has any, `as_of` is the oldest."""
+        revision = self._shelf.revision
         read = [source.read() for source in self._sources]
+        if self._shelf.revision != revision:  # a template may lie in a source that was read after its use
+            read = [source.read() for source in self._sources]
         troubles = [specs.trouble for specs in read if specs.trouble]
         ages = [specs.as_of for specs in read if specs.as_of]
         return Specs(

@@ -11,6 +11,7 @@ from pathlib import Path
 from controller.ports import Clock, Specs
 from controller.sources.folder_watch import FolderWatch
 from controller.sources.last_good import SETTLE_SECONDS, LastGood
+from controller.sources.template_shelf import TemplateShelf
 from controller.spec.parse import LARGEST, Parsed, parse_bytes, unreadable
 
 SUFFIXES = (".yaml", ".yml")
@@ -69,6 +70,10 @@ class DirectorySource:
     def close(self) -> None:
         """Stop watching."""
         self._watch.stop()
+
+    def share(self, shelf: TemplateShelf) -> None:
+        """Put templates there, and read them from there, from now on."""
+        self._last_good.shelf = shelf
 
     def _read(self, stamps: Mapping[str, Stamp | None]) -> Specs:
         self._read_files = {file: self._read_file(file, stamp) for file, stamp in sorted(stamps.items())}

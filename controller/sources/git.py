@@ -13,6 +13,7 @@ from controller.ports import Clock, Specs
 from controller.sources.git_command import Git, GitError, GitLogin, Remote
 from controller.sources.git_tree import Blob, Commit, commit_of, last_touched, list_files, read_blobs
 from controller.sources.last_good import LastGood
+from controller.sources.template_shelf import TemplateShelf
 from controller.spec.parse import LARGEST, Parsed, parse_bytes, unreadable
 
 TIP = "refs/tidegate/tip"
@@ -52,22 +53,32 @@ class GitSource:
         self._parsed: dict[str, tuple[Blob, tuple[Parsed, ...]]] = {}
         self._tip: str | None = None
         self._specs: Specs | None = None
+        self._revision = 0
         self._polling = threading.Lock()
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
+
+    def share(self, shelf: TemplateShelf) -> None:
+        """Put templates there, and read them from there, from now on."""
+        self._last_good.shelf = shelf
 
     def read(self) -> Specs:
         """The specs of the newest tip that was fetched. The first call fetches, later ones do not wait for anybody."""
         if self._specs is None:
             self.poll()
         assert self._specs is not None
+        if self._revision != self._last_good.shelf.revision and not self._polling.locked():
+            with self._polling:
+                self._specs = replace(self._updated(), trouble=self._specs.trouble, as_of=self._specs.as_of)
         return self._specs
 
     def poll(self) -> bool:
         """Fetch now and read what is new. True when the specs or the trouble changed. Never raises for git's faults."""
         with self._polling:
-            before, self._specs = self._specs, self._fetched()
-        return before is None or (before.rollouts, before.problems, before.trouble) != (
+            revision, before, self._specs = self._last_good.shelf.revision, self._specs, self._fetched()
+        if before is None or revision != self._last_good.shelf.revision:
+            return True
+        return (before.rollouts, before.problems, before.trouble) != (
             self._specs.rollouts,
             self._specs.problems,
             self._specs.trouble,
@@ -136,8 +147,12 @@ class GitSource:
             file: (blob, self._parse(file, blob, contents, touched.get(file, tip))) for file, blob in fresh.items()
         }
         self._parsed = {file: parsed.get(file) or self._parsed[file] for file in files}
-        specs = self._last_good.update({file: one[1] for file, one in self._parsed.items()}, self._clock.monotonic())
         self._tip = tip.id
+        return self._updated()
+
+    def _updated(self) -> Specs:
+        specs = self._last_good.update({file: one[1] for file, one in self._parsed.items()}, self._clock.monotonic())
+        self._revision = self._last_good.shelf.revision
         return specs
 
     def _parse(self, file: str, blob: Blob, contents: dict[str, bytes], commit: Commit) -> tuple[Parsed, ...]:

@@ -10,12 +10,14 @@ from controller.domain.rollout import (
     BlindAction,
     BlindPolicy,
     EnvoyRoute,
+    GatewayApiRoute,
     MetricServer,
     Mode,
     ModelRollout,
     OnBreach,
     Require,
     Route,
+    Scale,
     Stage,
     StageKind,
     Startup,
@@ -23,15 +25,15 @@ from controller.domain.rollout import (
     Version,
 )
 from controller.spec.build_slos import build_slos
-from controller.spec.digests import Gathering, digest_of, run_hash, version_digest
+from controller.spec.digests import Gathering, content_hash, run_hash, version_digest
 from controller.spec.fields import duration, percent
 from controller.spec.identities import identity_of
 from controller.spec.judges import spent
 from controller.spec.schema import AnalysisBlock, RolloutDocument, SpecBlock
 from controller.spec.schema_metrics import MetricsBlock
-from controller.spec.schema_routes import RouteBlock
+from controller.spec.schema_routes import EnvoyBlock, GatewayApiBlock, RouteBlock
 from controller.spec.schema_stages import StageBlock
-from controller.spec.schema_versions import IdentityBlock, VersionBlock
+from controller.spec.schema_versions import IdentityBlock, ScaleBlock, VersionBlock
 
 SHORTEST_HORIZON = 100
 
@@ -40,16 +42,21 @@ def build(document: RolloutDocument) -> ModelRollout:
     """The rollout that a checked document describes."""
     spec = document.spec
     versions = tuple(build_version(one, spec.metrics.identity) for one in spec.versions)
-    route, stages, gathering = build_route(spec.routes[0]), build_stages(spec), build_gathering(spec.analysis)
+    namespace = document.metadata.namespace
+    route, stages, gathering = (
+        build_route(spec.routes[0], namespace),
+        build_stages(spec),
+        build_gathering(spec.analysis),
+    )
     return ModelRollout(
-        key=RolloutKey(document.metadata.namespace, document.metadata.name),
+        key=RolloutKey(namespace, document.metadata.name),
         version=VersionName(spec.version),
         versions=versions,
         route=route,
         metrics=build_server(spec.metrics),
         slos=build_slos(dict(enumerate(spec.slos)), gathering),
         stages=stages,
-        content_hash=digest_of(spec.model_dump()),
+        content_hash=content_hash(spec),
         run_hash=run_hash(versions, route, stages),
         horizon=horizon(spec, stages),
         block=gathering.block,
@@ -86,24 +93,46 @@ def build_version(block: VersionBlock, shared: IdentityBlock) -> Version:
         pinned=block.bundle is not None,
         identity=identity_of(block, shared),
         startup=Startup(startup.path, duration(startup.deadline)) if startup else None,
+        scale=build_scale(block.scale) if block.scale else None,
     )
 
 
-def build_route(block: RouteBlock) -> Route:
-    """The one route."""
-    envoy = block.envoy
-    assert envoy is not None, "checked: a route names a router"
-    target = EnvoyRoute(
-        admin=envoy.admin,
-        config_dir=envoy.config_dir,
-        listen=envoy.listen,
-        hosts=tuple(envoy.hosts),
-        prefix=envoy.prefix,
+def build_scale(block: ScaleBlock) -> Scale:
+    """What brings a version up and down."""
+    return Scale(
+        api_version=block.api_version,
+        kind=block.kind,
+        name=block.name,
+        replicas=block.replicas,
+        deadline=duration(block.deadline),
+        down_after=duration(block.down_after),
     )
+
+
+def build_route(block: RouteBlock, namespace: str) -> Route:
+    """The one route; an object of a cluster lies in the rollout's namespace."""
+    if block.gateway_api is not None:
+        return Route(_gateway_api(block.gateway_api, namespace))
+    assert block.envoy is not None, "checked: a route names a router"
+    target = _envoy(block.envoy)
     if block.sticky_by is None:
         return Route(target)
     header, cookie = block.sticky_by.header, block.sticky_by.cookie
     return Route(target, Sticky("header", header) if header else Sticky("cookie", cookie or ""))
+
+
+def _envoy(block: EnvoyBlock) -> EnvoyRoute:
+    return EnvoyRoute(
+        admin=block.admin,
+        config_dir=block.config_dir,
+        listen=block.listen,
+        hosts=tuple(block.hosts),
+        prefix=block.prefix,
+    )
+
+
+def _gateway_api(block: GatewayApiBlock, namespace: str) -> GatewayApiRoute:
+    return GatewayApiRoute(namespace, block.http_route, block.rule, tuple(sorted(set(block.gitops_managers))))
 
 
 def build_server(block: MetricsBlock) -> MetricServer:

@@ -1,6 +1,7 @@
 """SLO models -> nouns: objectives as rates of bad, weights as shares of their ledger."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from controller.domain.names import SloName
 from controller.domain.rollout import (
@@ -83,7 +84,8 @@ def _max_bad(block: ObjectiveBlock) -> float:
 
 def _judge(block: JudgeBlock) -> JudgePolicy:
     error = rates(block)
-    return JudgePolicy(percent(block.max_errors), duration(block.max_age), error.sensitivity, error.specificity)
+    known = JudgePolicy(percent(block.max_errors), duration(block.max_age), error.sensitivity, error.specificity)
+    return replace(known, latency=duration(block.judge_latency)) if block.judge_latency else known
 
 
 def _indicator(block: IndicatorBlock) -> Indicator:
@@ -103,6 +105,7 @@ def _ratio(block: RatioBlock) -> RatioIndicator:
         errors=_selector(block.errors) if block.errors else None,
         weights=_weights(block.weights) if block.weights else None,
         once_per=block.once_per,
+        eligible=_selector(block.eligible) if block.eligible else None,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from controller.domain.names import RolloutKey
 from controller.domain.problem import SpecProblem
 from controller.domain.rollout import Provenance
+from controller.spec.templates import Template, TemplateKey
 
 
 def clashes(places: Iterable[tuple[RolloutKey, Provenance]]) -> Mapping[RolloutKey, tuple[SpecProblem, ...]]:
@@ -16,8 +17,20 @@ def clashes(places: Iterable[tuple[RolloutKey, Provenance]]) -> Mapping[RolloutK
     return {key: _problems(key, found) for key, found in by_key.items() if len(found) > 1}
 
 
+def template_clashes(templates: Iterable[Template]) -> tuple[SpecProblem, ...]:
+    """One problem for each template whose name is taken: of those with one name the first is used."""
+    first: dict[TemplateKey, Template] = {}
+    problems = []
+    for one in templates:
+        taken, place = first.setdefault(one.key, one), one.provenance
+        if taken is not one:
+            message = f"{one} is also given in {taken.provenance.file}:{taken.provenance.line}, which is used"
+            problems.append(SpecProblem(place.file, place.line, "metadata.name", message, "keep it in one place"))
+    return tuple(problems)
+
+
 def _problems(key: RolloutKey, places: list[Provenance]) -> tuple[SpecProblem, ...]:
-    spots = [f"{place.file}:{place.line}" for place in places]
+    spots = [f"{place.file}:{place.line}" if place.line else place.file for place in places]
     problems = []
     for at, place in enumerate(places):
         others = ", ".join(spots[:at] + spots[at + 1 :])

@@ -12,6 +12,7 @@ from controller.spec.fields import IN_WORDS
 from controller.spec.finding import Finding, Path
 from controller.spec.schema import RolloutDocument
 from controller.spec.schema_routes import ROUTERS, RouteBlock
+from controller.spec.sentences import ROUTER_HINT
 
 TYPES = {
     "string_type": "text",
@@ -86,7 +87,7 @@ def _unknown(detail: ErrorDetails, root: type[BaseModel], at: Path) -> tuple[Fin
 
 def _unknown_router(path: Path, key: str) -> Finding:
     meant = closest(key, (*ROUTERS, *_by_alias(RouteBlock)))
-    hint = f"did you mean `{meant}`?" if meant else "of these, envoy is built: write `envoy: {...}`"
+    hint = f"did you mean `{meant}`?" if meant else ROUTER_HINT
     return Finding(path, f"unknown router `{key}`; known: {', '.join(ROUTERS.values())}", hint)
 
 

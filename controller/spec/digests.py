@@ -8,6 +8,7 @@ from typing import Literal
 
 from controller.domain.names import Digest
 from controller.domain.rollout import Indicator, JudgePolicy, Margin, Route, Scenarios, Stage, Threshold, Version
+from controller.spec.schema import SpecBlock
 from controller.spec.schema_versions import VersionBlock
 
 
@@ -15,7 +16,7 @@ def _plain(value: object) -> object:
     if isinstance(value, timedelta):
         return value.total_seconds()
     assert is_dataclass(value), f"{type(value)} has no canonical form"
-    return {one.name: getattr(value, one.name) for one in fields(value)}
+    return {one.name: getattr(value, one.name) for one in fields(value) if not one.metadata.get("aside")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,21 @@ def digest_of(value: object) -> str:
     """`sha256:...` of a value's canonical JSON."""
     text = CANONICAL.encode(value)
     return f"sha256:{hashlib.sha256(text.encode(errors='surrogatepass')).hexdigest()}"
+
+
+LATER = frozenset({"gateway_api", "scale", "from_template", "eligible", "judge_latency"})
+"""Fields that came after hashes were stored: where they are not given, a spec keeps the hash it had without them."""
+
+
+def content_hash(spec: SpecBlock) -> str:
+    """Hash of everything that a spec says, defaults too: whoever filled them in."""
+    return digest_of(_without_later(spec.model_dump()))
+
+
+def _without_later(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _without_later(one) for key, one in value.items() if one is not None or key not in LATER}
+    return [_without_later(one) for one in value] if isinstance(value, list) else value
 
 
 def version_digest(version: VersionBlock) -> Digest:

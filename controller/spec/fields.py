@@ -10,6 +10,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from controller.spec.cel import Cel, around, quoted
+
 NAME = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 SLUG = r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$"
 PERCENT = r"^[0-9]{1,3}(\.[0-9]{1,9})?%$"
@@ -23,6 +25,9 @@ LISTEN = r"^(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9._-]+):[0-9]{1,5}$"
 HTTP_PATH = r"^/[^\s#]*$"
 HOST = r"^(\*|(\*\.)?[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?(:[0-9]{1,5})?)$"
 NODE = r"^([a-zA-Z0-9]([a-zA-Z0-9._-]{0,251}[a-zA-Z0-9])?|[0-9a-fA-F:]*:[0-9a-fA-F:.]*)$"
+OBJECT = r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"
+KIND_NAME = r"^[A-Z][a-zA-Z0-9]{0,62}$"
+GROUP_VERSION = r"^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?v[0-9]+((alpha|beta)[0-9]+)?$"
 TEXT = r"\S"
 
 IN_WORDS = {
@@ -45,9 +50,28 @@ IN_WORDS = {
         "is not an address or DNS name",
         "write for example 127.0.0.1 or model-v2.example.com, the port goes in `port`",
     ),
+    OBJECT: (
+        "is not the name of an object",
+        "small letters, digits, `-` and `.`, starting and ending with a letter or digit",
+    ),
+    KIND_NAME: ("is not a kind", "write for example Deployment or StatefulSet"),
+    GROUP_VERSION: ("is not an API version", "write for example apps/v1"),
     TEXT: ("is empty", "write some text or remove it"),
 }
 """For every pattern: what is wrong with a value that does not match, and what to write."""
+
+LONGEST_TEXT = {
+    NAME: 63,
+    SLUG: 63,
+    PERCENT: 14,
+    FACTOR: 16,
+    HEADER: 256,
+    NODE: 253,
+    OBJECT: 253,
+    KIND_NAME: 63,
+    GROUP_VERSION: 280,
+}
+"""Patterns that say themselves how long a text can be."""
 
 UNIT_SECONDS = {"d": Decimal(86400), "h": Decimal(3600), "m": Decimal(60), "s": Decimal(1), "ms": Decimal("0.001")}
 LONGEST = timedelta(days=3650)
@@ -136,20 +160,61 @@ def _url(text: str) -> str:
     return text
 
 
+def _shown(problem: str, hint: str, before: str = "") -> str:
+    return around(before, "self", f"{problem} ({hint})")
+
+
+def _rule(pattern: str, rule: str, problem: str, hint: str, before: str = "") -> Cel:
+    """What an own validator refuses, for texts that match their pattern at all."""
+    return Cel(f"!self.matches({quoted(pattern)}) || {rule}", _shown(problem, hint, before), computed=True)
+
+
+SHARE = 'double(self.replace("%", ""))'
+ALL = _rule(PERCENT, f"{SHARE} <= 100.0", " is more than everything", "use 0% to 100%")
+TESTABLE = _rule(
+    PERCENT, f"({SHARE} > 0.0 && {SHARE} < 100.0)", " cannot be tested", "use more than 0% and less than 100%"
+)
+SOME = _rule(PERCENT, f"{SHARE} > 0.0", " is no share at all", "use more than 0%, or onBreach: alert to only be told")
+NOT_BELOW_ONE = _rule(
+    FACTOR, "double(self) >= 1.0", " would ask the candidate to be better than stable", 'use "1" or more'
+)
+COUNTS = _rule(
+    FACTOR,
+    "double(self) > 0.0",
+    " would leave answers out",
+    "use more than 0, or do not match those answers",
+    "a weight of ",
+)
+LASTING = _rule(DURATION, 'self.matches("[1-9]")', " is not a usable duration", "more than zero, at most ten years")
+PORT_OF = 'int(self.substring(self.lastIndexOf(":") + 1))'
+PORT = _rule(LISTEN, f"({PORT_OF} >= 1 && {PORT_OF} <= 65535)", " has no usable port", "ports are 1 to 65535")
+NO_LOGIN = Cel(
+    'self.matches("^https?://[^/]*@") == false',
+    "credentials do not belong in a URL (use basicAuth or bearerTokenFile, which read them from a file)",
+)
+
 Name = Annotated[str, StringConstraints(pattern=NAME)]
 Slug = Annotated[str, StringConstraints(pattern=SLUG)]
 Text = Annotated[str, StringConstraints(pattern=TEXT, max_length=4096)]
-Percent = Annotated[str, StringConstraints(pattern=PERCENT), AfterValidator(_at_most_all)]
-TestablePercent = Annotated[str, StringConstraints(pattern=PERCENT), AfterValidator(_strictly_between)]
-SharePercent = Annotated[str, StringConstraints(pattern=PERCENT), AfterValidator(_at_most_all), AfterValidator(_some)]
-RatioText = Annotated[str, StringConstraints(pattern=FACTOR), AfterValidator(_not_below_one)]
-WeightText = Annotated[str, StringConstraints(pattern=FACTOR), AfterValidator(_counts)]
-Duration = Annotated[str, StringConstraints(pattern=DURATION), AfterValidator(_lasting)]
-LabelName = Annotated[str, StringConstraints(pattern=LABEL)]
-MetricName = Annotated[str, StringConstraints(pattern=METRIC)]
+Argument = Annotated[str, StringConstraints(max_length=1024)]
+LabelValue = Annotated[str, StringConstraints(max_length=256)]
+Scenario = Annotated[str, StringConstraints(pattern=TEXT, max_length=128)]
+Percent = Annotated[str, StringConstraints(pattern=PERCENT), AfterValidator(_at_most_all), ALL]
+TestablePercent = Annotated[str, StringConstraints(pattern=PERCENT), AfterValidator(_strictly_between), TESTABLE]
+SharePercent = Annotated[
+    str, StringConstraints(pattern=PERCENT), AfterValidator(_at_most_all), ALL, AfterValidator(_some), SOME
+]
+RatioText = Annotated[str, StringConstraints(pattern=FACTOR), AfterValidator(_not_below_one), NOT_BELOW_ONE]
+WeightText = Annotated[str, StringConstraints(pattern=FACTOR), AfterValidator(_counts), COUNTS]
+Duration = Annotated[str, StringConstraints(pattern=DURATION, max_length=64), AfterValidator(_lasting), LASTING]
+LabelName = Annotated[str, StringConstraints(pattern=LABEL, max_length=256)]
+MetricName = Annotated[str, StringConstraints(pattern=METRIC, max_length=256)]
 HeaderName = Annotated[str, StringConstraints(pattern=HEADER)]
-Url = Annotated[str, StringConstraints(pattern=URL), AfterValidator(_url)]
-Address = Annotated[str, StringConstraints(pattern=LISTEN), AfterValidator(_address)]
-HttpPath = Annotated[str, StringConstraints(pattern=HTTP_PATH)]
-HostName = Annotated[str, StringConstraints(pattern=HOST)]
+Url = Annotated[str, StringConstraints(pattern=URL, max_length=2048), AfterValidator(_url), NO_LOGIN]
+Address = Annotated[str, StringConstraints(pattern=LISTEN, max_length=262), AfterValidator(_address), PORT]
+HttpPath = Annotated[str, StringConstraints(pattern=HTTP_PATH, max_length=1024)]
+HostName = Annotated[str, StringConstraints(pattern=HOST, max_length=262)]
 NodeName = Annotated[str, StringConstraints(pattern=NODE)]
+ObjectName = Annotated[str, StringConstraints(pattern=OBJECT)]
+KindName = Annotated[str, StringConstraints(pattern=KIND_NAME)]
+GroupVersion = Annotated[str, StringConstraints(pattern=GROUP_VERSION)]

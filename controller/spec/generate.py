@@ -1,4 +1,4 @@
-"""Writes the CRD and the JSON Schema in manifests/ from the models: `python -m controller.spec.generate`.
+"""Writes CRDs, admission policy and JSON Schema in manifests/ from the models: `python -m controller.spec.generate`.
 
 With `--check` nothing is written: it says which files differ from what the models say, and exits with 1.
 """
@@ -7,17 +7,13 @@ import json
 import sys
 from pathlib import Path
 
-from controller.spec.openapi import Schema, inlined, structural
-from controller.spec.schema import GROUP, KIND, RolloutDocument
-from controller.spec.yaml_text import write_document
+from controller.spec.admission_policy import policy
+from controller.spec.crd import crd
+from controller.spec.openapi import inlined, plain
+from controller.spec.schema import KIND, RolloutDocument
 
-MANIFESTS = Path(__file__).resolve().parents[2] / "manifests"
-HEADER = "# Generated from controller/spec/schema.py by `make schema`. Do not edit.\n"
-COLUMNS = (
-    ("Version", ".spec.version", "The version that should serve"),
-    ("Stable", ".status.stable", "The version that serves"),
-    ("Phase", ".status.phase", "Where the rollout is"),
-)
+CHECKOUT = Path(__file__).resolve().parents[2]
+MANIFESTS, CHART = CHECKOUT / "manifests", CHECKOUT / "helm" / "tidegate" / "files"
 
 
 def json_schema() -> str:
@@ -25,68 +21,18 @@ def json_schema() -> str:
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": KIND,
-        **inlined(RolloutDocument.model_json_schema(by_alias=True)),
+        **plain(inlined(RolloutDocument.model_json_schema(by_alias=True))),
     }
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
-def crd() -> str:
-    """The CustomResourceDefinition."""
-    definition = {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"modelrollouts.{GROUP}"},
-        "spec": {
-            "group": GROUP,
-            "names": {"kind": KIND, "listKind": f"{KIND}List", "plural": "modelrollouts", "singular": "modelrollout"}
-            | {"shortNames": ["mro"]},
-            "scope": "Namespaced",
-            "versions": [_version()],
-        },
-    }
-    return write_document(definition, HEADER)
-
-
-def _version() -> Schema:
-    return {
-        "name": "v1alpha1",
-        "served": True,
-        "storage": True,
-        "subresources": {"status": {}},
-        "additionalPrinterColumns": [
-            {"name": name, "type": "string", "jsonPath": path, "description": text} for name, path, text in COLUMNS
-        ]
-        + [{"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}],
-        "schema": {"openAPIV3Schema": _resource()},
-    }
-
-
-def _resource() -> Schema:
-    """The whole resource. The API server owns apiVersion, kind and metadata."""
-    schema = structural(inlined(RolloutDocument.model_json_schema(by_alias=True)))
-    properties = schema["properties"]
-    assert isinstance(properties, dict)
-    return {
-        "type": "object",
-        "description": schema["description"],
-        "required": ["spec"],
-        "properties": {
-            "apiVersion": {"type": "string"},
-            "kind": {"type": "string"},
-            "metadata": {"type": "object"},
-            "spec": properties["spec"],
-            "status": {
-                "type": "object",
-                "description": "Where the rollout stands; written by the controller.",
-                "x-kubernetes-preserve-unknown-fields": True,
-            },
-        },
-    }
-
-
 def files() -> dict[Path, str]:
     """What is generated: path -> text."""
-    return {MANIFESTS / "crd.yaml": crd(), MANIFESTS / "modelrollout.schema.json": json_schema()}
+    applied = {"crd.yaml": crd(), "admission.yaml": policy()}
+    texts = {**applied, "modelrollout.schema.json": json_schema()}
+    shipped = {MANIFESTS / name: text for name, text in texts.items()}
+    # A chart can only take up files of its own folder.
+    return {**shipped, **{CHART / name: text for name, text in applied.items()}}
 
 
 def main(arguments: list[str]) -> int:

@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping
 
+from controller.spec.admission import of_text
+from controller.spec.cel import RULES
+from controller.spec.fields import LONGEST_TEXT
+
 Schema = dict[str, object]
 DROPPED = frozenset({"const", "default", "additionalProperties", "patternProperties", "propertyNames"})
-"""Left out of a structural schema. Defaults too: the API server would write them into what people committed."""
+"""Left out of a structural schema, or said in other words."""
 
 
 def inlined(schema: Mapping[str, object], definitions: Mapping[str, Schema] | None = None) -> Schema:
@@ -14,23 +18,58 @@ def inlined(schema: Mapping[str, object], definitions: Mapping[str, Schema] | No
     return {word: _inner(word, value, known) for word, value in node.items() if word != "$defs" and word != "title"}
 
 
-def structural(schema: Mapping[str, object]) -> Schema:
-    """An inlined schema in the words of a CustomResourceDefinition."""
+def plain(schema: Mapping[str, object]) -> Schema:
+    """An inlined schema without the rules that only an API server reads."""
+    node: Schema = {}
+    for word, value in schema.items():
+        if word == "properties" and isinstance(value, dict):
+            node[word] = {name: plain(field) for name, field in value.items()}
+        elif word in ("items", "additionalProperties") and isinstance(value, dict):
+            node[word] = plain(value)
+        elif word == "patternProperties" and isinstance(value, dict):
+            node[word] = {pattern: plain(one) for pattern, one in value.items()}
+        elif word != RULES:
+            node[word] = value
+    return node
+
+
+def structural(schema: Mapping[str, object], *, in_list: bool = False) -> Schema:
+    """An inlined schema in the words of a CustomResourceDefinition.
+
+    Defaults are kept where they stand in no list: what a tool applies from git is compared list by list, and an item
+    in which the API server had written something would differ for ever.
+    """
     node = {word: value for word, value in schema.items() if word not in DROPPED}
     if "const" in schema:
         node["enum"] = [schema["const"]]
     properties, items, others = schema.get("properties"), schema.get("items"), _of_any_key(schema)
     if isinstance(properties, dict):
-        node["properties"] = {name: structural(field) for name, field in properties.items()}
+        node["properties"] = {name: structural(field, in_list=in_list) for name, field in properties.items()}
     if isinstance(items, dict):
-        node["items"] = structural(items)
+        node["items"] = structural(items, in_list=True)
     if isinstance(others, dict):
-        node["additionalProperties"] = structural(others)
+        node["additionalProperties"] = structural(others, in_list=True)
     if schema.get("type") == "array":
         _as_list(node)
-    if isinstance(schema.get("default"), (str, int, bool)):
-        node["description"] = f"{schema.get('description', '')} Default: {_as_text(schema['default'])}."
+    default = schema.get("default")
+    if isinstance(default, (str, int, bool)):
+        node["description"] = f"{schema.get('description', '')} Default: {_as_text(default)}."
+    if not in_list and default not in (None, {}) and not isinstance(default, list):
+        node["default"] = default
+    if schema.get("type") == "string":
+        _as_text_field(node)
     return node
+
+
+def _as_text_field(node: Schema) -> None:
+    """How long it can be, which rules cost the more the longer it is; and what is said when its pattern is missed."""
+    pattern = str(node.get("pattern", ""))
+    if "enum" not in node:
+        node.setdefault("maxLength", LONGEST_TEXT.get(pattern))
+    if rules := [one.as_schema() for one in of_text(pattern)]:
+        known = node.get(RULES, [])
+        assert isinstance(known, list)
+        node[RULES] = rules + known
 
 
 def _of_any_key(schema: Mapping[str, object]) -> object:

@@ -4,7 +4,9 @@ import re
 
 import promql_parser as promql
 
-MARK = "{{version}}"
+from controller.spec.sentences import NO_MARK, VERSION_MARK
+
+MARK = VERSION_MARK
 STAND_IN = "tidegate-version-stand-in"
 
 
@@ -15,10 +17,7 @@ def template_problem(query: str) -> tuple[str, str] | None:
         return f"`{strange}` is not known in a query", f"the only placeholder is `{MARK}`"
     wanted = query.count(MARK)
     if not wanted:
-        return (
-            f"the query does not mention `{MARK}`",
-            'it could not tell the versions apart; add {version="{{version}}"}',
-        )
+        return NO_MARK
     try:
         tree = promql.parse(query.replace(MARK, STAND_IN))
     except (ValueError, RecursionError) as error:

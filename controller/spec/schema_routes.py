@@ -4,10 +4,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from controller.spec.fields import Address, Block, HeaderName, HostName, HttpPath, Text
+from controller.spec.fields import Address, Block, HeaderName, HostName, HttpPath, ObjectName, Slug, Text
+from controller.spec.sentences import ROUTER_KEYS, ROUTER_NAMES
 
-ROUTERS = {"envoy": "envoy", "gatewayAPI": "gateway_api"}
-"""Key in the file -> name of the router, built or not."""
+ROUTERS = dict(zip(ROUTER_KEYS, ROUTER_NAMES, strict=True))
+"""Key in the file -> name of the router."""
 
 
 class EnvoyBlock(Block):
@@ -25,6 +26,19 @@ class EnvoyBlock(Block):
     prefix: HttpPath = Field(default="/", description="Path prefix of the requests that belong to this rollout.")
 
 
+class GatewayApiBlock(Block):
+    http_route: ObjectName = Field(description="Name of the HTTPRoute; it lies in the rollout's namespace.")
+    rule: Slug | None = Field(
+        default=None,
+        description="Name of the rule in it. Default: the only rule with one of the rollout's versions as a backend.",
+    )
+    gitops_managers: Annotated[list[Text], Field(max_length=16)] = Field(
+        default=[],
+        description="Field managers (argocd-controller, kustomize-controller) that write the route from git: what they "
+        "write over our weights is undone at once. Anybody else's writing is taken as a wish, and holds.",
+    )
+
+
 class StickyBlock(Block):
     header: HeaderName | None = Field(
         default=None, description="Requests with the same value of this header stay together."
@@ -36,6 +50,9 @@ class StickyBlock(Block):
 
 class RouteBlock(Block):
     envoy: EnvoyBlock | None = Field(default=None, description="Traffic passes an Envoy on this machine.")
+    gateway_api: GatewayApiBlock | None = Field(
+        default=None, alias="gatewayAPI", description="Traffic passes an HTTPRoute of the cluster."
+    )
     sticky_by: StickyBlock | None = Field(
         default=None, description="What keeps a conversation on one version: a header or a cookie."
     )

@@ -1,25 +1,28 @@
 """The shape of `spec.slos`."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from controller.spec.fields import (
     Block,
     Duration,
     LabelName,
+    LabelValue,
     MetricName,
     Percent,
     RatioText,
+    Scenario,
     SharePercent,
     Slug,
     TestablePercent,
     Text,
     WeightText,
 )
+from controller.spec.schema_templates import FromTemplateBlock
 
 Match = Annotated[
-    dict[LabelName, Annotated[list[str], Field(min_length=1, max_length=64)]],
+    dict[LabelName, Annotated[list[LabelValue], Field(min_length=1, max_length=64)]],
     Field(max_length=32),
 ]
 Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -41,12 +44,16 @@ class RatioBlock(Block):
     bad: SelectorBlock = Field(description="Counts the bad answers.")
     total: SelectorBlock = Field(description="Counts all judged answers, the bad ones too.")
     errors: SelectorBlock | None = Field(default=None, description="Counts answers that the judge failed to judge.")
+    eligible: SelectorBlock | None = Field(
+        default=None,
+        description="Counts the answers sampled for judging, when they are produced: then a proof waits for the judge.",
+    )
     weights: WeightsBlock | None = Field(
         default=None, description="Where some kinds of answers are judged more often than others."
     )
     once_per: LabelName | None = Field(
         default=None,
-        description="Label of a user or conversation: of each of its values at most one bad answer counts per tick.",
+        description="Label of a user or conversation: of each of its values one bad answer counts per block (or tick).",
     )
 
 
@@ -80,11 +87,11 @@ class ThresholdBlock(Block):
 
 class ScenariosBlock(Block):
     label: LabelName = Field(description="Label whose values are the scenarios (hazard, vertical, language).")
-    baseline: Text = Field(default="none", description="Value of that label on answers that belong to no scenario.")
-    required: Annotated[list[Text], Field(max_length=64)] = Field(
+    baseline: Scenario = Field(default="none", description="Value of that label on answers that belong to no scenario.")
+    required: Annotated[list[Scenario], Field(max_length=64)] = Field(
         default=[], description="Scenarios that must have data; without it the SLO is blind."
     )
-    zero_tolerance: Annotated[list[Text], Field(max_length=64)] = Field(
+    zero_tolerance: Annotated[list[Scenario], Field(max_length=64)] = Field(
         default=[], description="Scenarios whose first bad answer withdraws the candidate, until a person reviewed it."
     )
 
@@ -103,6 +110,11 @@ class CalibrationBlock(Block):
 class JudgeBlock(Block):
     max_errors: Percent = Field(default="5%", description="More judge errors than this share: the SLO is blind.")
     max_age: Duration = Field(default="10m", description="Newest judged answer older than this: the SLO is blind.")
+    judge_latency: Duration | None = Field(
+        default=None,
+        alias="latency",
+        description="How long the judge takes for 99 of 100 answers (2m): with indicator.ratio.eligible.",
+    )
     sensitivity: Percent | None = Field(
         default=None, description="Share of bad answers that the judge calls bad, the same for every version."
     )
@@ -121,9 +133,19 @@ class VersusStableBlock(Block):
     )
 
 
+def _indicator_or_template(schema: dict[str, Any]) -> None:
+    """In a file the template may stand in for the indicator; both are joined before anything is checked."""
+    schema["required"].remove("indicator")
+
+
 class SloBlock(Block):
+    model_config = ConfigDict(json_schema_extra=_indicator_or_template)
+
     name: Slug = Field(description="Name of the SLO.")
     indicator: IndicatorBlock = Field(description="What is measured: exactly one of ratio, latency, promql.")
+    from_template: FromTemplateBlock | None = Field(
+        default=None, description="Take the indicator, and what is not said here, from an SLOTemplate."
+    )
     weight: SharePercent | None = Field(
         default=None, description="Share of the false-rollback budget; SLOs without one share the rest equally."
     )

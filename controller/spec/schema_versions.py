@@ -4,16 +4,29 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from controller.spec.fields import Block, Duration, HttpPath, LabelName, Name, NodeName, Text
+from controller.spec.fields import (
+    Block,
+    Duration,
+    GroupVersion,
+    HttpPath,
+    KindName,
+    LabelName,
+    Name,
+    NodeName,
+    ObjectName,
+    Text,
+)
+from controller.spec.sentences import VERSION_MARK
 
-VERSION_MARK = "{{version}}"
+__all__ = ["VERSION_MARK"]
 
 
 class BackendRefBlock(Block):
-    kind: Literal["Host", "Service"] = Field(
-        description="`Host`: an address or DNS name. `Service`: a Kubernetes Service (not with the envoy router)."
+    kind: Literal["Host", "Service", "InferencePool"] = Field(
+        description="`Host`: an address or DNS name (with the envoy router). `Service`, `InferencePool`: an object in "
+        "the rollout's namespace (with gatewayAPI)."
     )
-    name: NodeName = Field(description="Address or DNS name of the host, or name of the Service.")
+    name: NodeName = Field(description="Address or DNS name of the host, or name of the object.")
     port: Annotated[int, Field(ge=1, le=65535)] = Field(description="Port the version listens on.")
 
 
@@ -21,6 +34,21 @@ class StartupBlock(Block):
     path: HttpPath = Field(default="/health", description="GET of this path answers 2xx when the version is loaded.")
     deadline: Duration = Field(
         default="30m", description="Not loaded after this long: the run is held. Loading is not failing."
+    )
+
+
+class ScaleBlock(Block):
+    api_version: GroupVersion = Field(default="apps/v1", description="API version of the object.")
+    kind: KindName = Field(
+        default="Deployment", description="Its kind: Deployment, StatefulSet, anything with a scale sub-resource."
+    )
+    name: ObjectName = Field(description="Its name; it lies in the rollout's namespace.")
+    replicas: Annotated[int, Field(ge=1, le=10_000)] = Field(description="So many replicas before the version's run.")
+    deadline: Duration = Field(
+        default="30m", description="Not there after this long: the run is held. Loading is not failing."
+    )
+    down_after: Duration = Field(
+        default="10m", description="Down to 0 when the version has served nobody for so long and cannot be returned to."
     )
 
 
@@ -38,6 +66,9 @@ class VersionBlock(Block):
         "without it the version is shown as unpinned.",
     )
     startup: StartupBlock | None = Field(default=None, description="How to see that the version is loaded.")
+    scale: ScaleBlock | None = Field(
+        default=None, description="What is scaled up before the version's run, and down after it."
+    )
     identity: IdentityBlock | None = Field(
         default=None, description="Which series are this version's, when it differs from metrics.identity."
     )

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from controller.spec.finding import Finding, Path
 
 UNBUILT = {
-    "spec.routes[].gatewayAPI": ("the router gateway_api is not built yet", "use `envoy`"),
     "spec.slos[].identity": (
         "an identity per indicator is not built yet",
         "use metrics.identity or versions[].identity",
@@ -14,7 +13,6 @@ UNBUILT = {
         "an identity per indicator is not built yet",
         "use metrics.identity or versions[].identity",
     ),
-    "spec.versions[].scale": ("scaling versions is not built yet", "remove it and scale the backend yourself"),
     "spec.scale": ("scaling versions is not built yet", "remove it and scale the backends yourself"),
     "spec.alerts": ("alerts per rollout are not built yet", "remove it; alerts are set up for the whole daemon"),
     "status": ("a status is not read from a file", "remove it"),

@@ -6,7 +6,7 @@ import pytest
 
 from controller.analysis.judge_error import Calibration, calibrated
 from controller.domain.edits import loosened
-from controller.domain.rollout import Margin, ModelRollout, RatioIndicator, SamplingWeights, Slo
+from controller.domain.rollout import Margin, ModelRollout, RatioIndicator, SamplingWeights, Selector, Slo
 from controller.spec import unbuilt
 from controller.spec.judges import CALIBRATION_ALPHA
 from tests.spec.texts import FULL, edited, good, told
@@ -33,6 +33,7 @@ FIELDS: dict[str, Edit] = {
     "spec.analysis.semantics": ("analysis: {", "analysis: {semantics: average, "),
 }
 """One good use of each field, in a file that says everything else."""
+WAITING: Edit = (HARM, HARM + "        eligible: {metric: llm_eval_sampled_total}\n")
 
 
 @pytest.fixture
@@ -120,6 +121,22 @@ class TestMeaning:
         assert isinstance(indicator, RatioIndicator)
         assert indicator.once_per == "conversation_id"
 
+    def test_what_waits_to_be_judged(self) -> None:
+        slo = harm_of(good(edited(FULL, WAITING)))
+        assert isinstance(slo.indicator, RatioIndicator)
+        assert slo.indicator.eligible == Selector("llm_eval_sampled_total")
+        assert slo.judge.latency == timedelta(minutes=2)
+        slow = good(edited(FULL, WAITING, (JUDGE, JUDGE + "latency: 20m, ")))
+        assert harm_of(slow).judge.latency == timedelta(minutes=20)
+
+    def test_how_long_to_wait_does_not_change_what_counts_mean(self) -> None:
+        """Evidence, and trust, go on; the edit itself is seen."""
+        plain, waiting = good(FULL), good(edited(FULL, WAITING))
+        slow = good(edited(FULL, WAITING, (JUDGE, JUDGE + "latency: 20m, ")))
+        assert len({harm_of(one).definition for one in (plain, waiting, slow)}) == 1
+        assert len({one.run_hash for one in (plain, waiting, slow)}) == 1
+        assert len({one.content_hash for one in (plain, waiting, slow)}) == 3
+
     def test_blocks(self) -> None:
         assert with_field("spec.analysis.block").block == timedelta(minutes=1)
         assert with_field("spec.analysis.block", ("block: 1m", "block: 15s")).block is None
@@ -177,6 +194,11 @@ MISTAKES: list[tuple[Edit, str]] = [
     (
         (HARM, HARM + '        weights: {label: user, values: {a: "2"}}\n        oncePer: user\n'),
         "ratio.oncePer: is the label of the weights",
+    ),
+    ((JUDGE, JUDGE + "latency: 5m, "), "spec.slos[0].judge.latency: nobody counts what waits (add indicator.ratio.eli"),
+    (
+        (HARM, HARM + "        eligible: {metric: sampled, match: {version: [v12]}}\n"),
+        "ratio.eligible.match.version: `version` tells the versions apart",
     ),
     (("analysis: {", "analysis: {block: 20s, "), "spec.analysis.block: 20s is no multiple of the interval 15s"),
     (("analysis: {", "analysis: {block: 1s, "), "spec.analysis.block: 1s is no multiple of the interval 15s"),

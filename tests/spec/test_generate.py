@@ -8,7 +8,11 @@ import jsonschema
 import pytest
 import yaml
 
-from controller.spec.generate import crd, files, json_schema, main
+from controller.domain.cluster import MODEL_ROLLOUT, ROLLOUT_REQUEST, SLO_TEMPLATE
+from controller.domain.request import Ask
+from controller.spec.crd import crd
+from controller.spec.fields import IN_WORDS
+from controller.spec.generate import files, json_schema, main
 from controller.spec.schema import RolloutDocument
 from tests.spec.test_parse import FIVE_MISTAKES
 from tests.spec.texts import FULL, MINIMAL
@@ -18,6 +22,7 @@ WORDS = {
     *("type", "description", "properties", "required", "items", "additionalProperties", "enum", "pattern", "minimum"),
     *("maximum", "minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties"),
     *("x-kubernetes-list-type", "x-kubernetes-list-map-keys", "x-kubernetes-preserve-unknown-fields"),
+    *("x-kubernetes-validations", "default", "format"),
 }
 
 
@@ -27,8 +32,13 @@ def test_the_committed_files_are_the_generated_ones() -> None:
 
 
 def _resource() -> Node:
-    schema: Node = yaml.safe_load(crd())["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    schema: Node = _definition()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     return schema
+
+
+def _definition(kind: str = "ModelRollout") -> Node:
+    found: Node = next(one for one in yaml.safe_load_all(crd()) if one["spec"]["names"]["kind"] == kind)
+    return found
 
 
 def _nodes(node: Node, path: str = "") -> Iterator[tuple[str, Node]]:
@@ -76,12 +86,56 @@ def test_maps_keep_their_values() -> None:
 
 
 def test_names_of_the_resource() -> None:
-    definition = yaml.safe_load(crd())
+    definition = _definition()
     assert definition["metadata"]["name"] == "modelrollouts.tidegate.dev"
     assert definition["spec"]["names"]["shortNames"] == ["mro"]
+    assert definition["spec"]["names"]["categories"] == ["all", "tidegate"]
     assert definition["spec"]["versions"][0]["subresources"] == {"status": {}}
     status = _resource()["properties"]["status"]
     assert status["x-kubernetes-preserve-unknown-fields"] is True
+    assert status["properties"]["conditions"]["x-kubernetes-list-map-keys"] == ["type"]
+
+
+def test_every_text_and_list_has_a_bound() -> None:
+    """What a rule of the API server may cost is reckoned from the longest text and list there can be."""
+    for path, node in _nodes(_resource()["properties"]["spec"], "spec"):
+        if node["type"] == "string" and "enum" not in node:
+            assert node.get("maxLength"), path
+        if "additionalProperties" in node:
+            assert node["maxProperties"], path
+
+
+def test_defaults_stand_outside_of_lists() -> None:
+    """An item of a list in which the API server wrote something would differ from git for ever."""
+    given = {path for path, node in _nodes(_resource()["properties"]["spec"], "spec") if "default" in node}
+    assert {"spec.mode", "spec.onBlind", "spec.onBlind.after", "spec.analysis.interval"} <= given
+    assert not [path for path in given if "[]" in path]
+
+
+def test_rules_and_patterns_say_what_lint_says() -> None:
+    nodes = dict(_nodes(_resource()["properties"]["spec"], "spec"))
+    for path, node in nodes.items():
+        for rule in node.get("x-kubernetes-validations", []):
+            assert ("message" in rule) != ("messageExpression" in rule), path
+        if node.get("pattern") in IN_WORDS:
+            told = [rule.get("messageExpression", "") for rule in node["x-kubernetes-validations"]]
+            assert any(IN_WORDS[node["pattern"]][0] in one for one in told), path
+
+
+def test_the_other_kinds() -> None:
+    request = _definition("RolloutRequest")["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
+    assert request["spec"]["properties"]["action"]["enum"] == list(Ask)
+    assert {"rule": "self == oldSelf", "message": "a request stays as it was made (make another one)"} in request[
+        "spec"
+    ]["x-kubernetes-validations"]
+    assert _definition("SLOTemplate")["spec"]["names"]["plural"] == "slotemplates"
+
+
+def test_the_kinds_are_called_as_the_cluster_room_calls_them() -> None:
+    for kind in (MODEL_ROLLOUT, SLO_TEMPLATE, ROLLOUT_REQUEST):
+        definition = _definition(kind.name)
+        assert definition["metadata"]["name"] == kind.resource
+        assert definition["spec"]["versions"][0]["name"] == kind.version
 
 
 @pytest.mark.parametrize("text", [MINIMAL, FULL])

@@ -130,7 +130,7 @@ def test_a_full_file_means_what_it_says() -> None:
 MINIMAL_EDITS = [
     (
         ("kind: ModelRollout", "kind: ModelRolout"),
-        "3: kind: unknown kind `ModelRolout`; known: ModelRollout (did you mean",
+        "3: kind: unknown kind `ModelRolout`; known: ModelRollout, SLOTemplate (did you mean",
     ),
     (("kind: ModelRollout", "kind: Deployment"), "unknown kind `Deployment`; known: ModelRollout"),
     (("v1alpha1", "v2"), '2: apiVersion: "tidegate.dev/v2" is not known here; known: tidegate.dev/v1alpha1'),
@@ -150,7 +150,10 @@ MINIMAL_EDITS = [
         ("envoy: {", "envoi: {"),
         "14: spec.routes[0].envoi: unknown router `envoi`; known: envoy, gateway_api (did you mean",
     ),
-    (("envoy: {", "gatewayAPI: {"), "14: spec.routes[0].gatewayAPI: the router gateway_api is not built yet"),
+    (
+        ("  - envoy: {", "  - gatewayAPI: {httpRoute: chat}\n    envoy: {"),
+        "14: spec.routes[0].gatewayAPI: cannot stand",
+    ),
     (
         ("  - envoy: {", "  - stikyBy: {header: x}\n    envoy: {"),
         "spec.routes[0].stikyBy: `stikyBy` is not a field here",

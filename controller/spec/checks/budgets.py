@@ -7,6 +7,7 @@ from controller.spec.finding import Finding
 from controller.spec.parts import Parts
 from controller.spec.schema import AnalysisBlock
 from controller.spec.schema_slos import SloBlock
+from controller.spec.sentences import BUDGET_HINT
 
 
 def shares(slos: Mapping[int, SloBlock], action: str) -> dict[int, float]:
@@ -51,7 +52,7 @@ def _check_ledger(slos: Mapping[int, SloBlock], action: str) -> Iterator[Finding
     path = ("spec", "slos", max(given), "weight")
     if total > 1 + 1e-9:
         message = f"the weights of SLOs with onBreach: {action} sum to {total * 100:.10g}%"
-        yield Finding(path, message, "they may sum to 100% at most")
+        yield Finding(path, message, BUDGET_HINT)
     else:
         left = ", ".join(slo.name for at, slo in members.items() if at not in given)
         yield Finding(path, f"the weights sum to 100% and leave nothing for {left}", "lower them or give everyone one")

@@ -7,6 +7,7 @@ from controller.spec.finding import Finding, Path
 from controller.spec.judges import CALIBRATION_ALPHA, rates, spent
 from controller.spec.parts import Parts
 from controller.spec.schema_slos import CalibrationBlock, JudgeBlock, SloBlock
+from controller.spec.sentences import CALIBRATED_TWICE, NOT_A_JUDGE, clash
 
 RATES = ("sensitivity", "specificity", "calibration")
 
@@ -24,11 +25,10 @@ def _check_judge(slo: SloBlock, judge: JudgeBlock, path: Path) -> Iterator[Findi
     if not given or slo.indicator.promql is not None:
         return
     if slo.indicator.ratio is None:
-        yield Finding((*path, given[0]), "no judge decides what is slow", "remove it")
+        yield Finding((*path, given[0]), *NOT_A_JUDGE)
         return
     if judge.calibration is not None and len(given) > 1:
-        hint = f"keep {given[0]} if it is known, or calibration if people labelled answers"
-        yield Finding((*path, "calibration"), f"cannot stand beside {given[0]}", hint)
+        yield Finding((*path, "calibration"), *clash(given[0], CALIBRATED_TWICE.format(given[0])))
         return
     wrong = list(_check_labels(judge.calibration, (*path, "calibration"))) if judge.calibration else []
     yield from wrong or _check_rates(judge, (*path, given[0]))

@@ -7,8 +7,7 @@ from controller.spec.fields import duration
 from controller.spec.finding import Finding, Path
 from controller.spec.parts import Parts
 from controller.spec.schema_metrics import ServerBlock
-
-SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key"})
+from controller.spec.sentences import CA_IGNORED, SECRET, SECRET_HEADERS, TWO_LOGINS
 
 
 def check_metrics(parts: Parts) -> Iterator[Finding]:
@@ -25,12 +24,11 @@ def check_metrics(parts: Parts) -> Iterator[Finding]:
 
 def _check_server(server: ServerBlock, path: Path) -> Iterator[Finding]:
     if server.bearer_token_file and server.basic_auth:
-        yield Finding((*path, "basicAuth"), "cannot stand beside bearerTokenFile", "keep one way to log in")
+        yield Finding((*path, "basicAuth"), *TWO_LOGINS)
     if server.ca_file and server.insecure_skip_verify:
-        yield Finding((*path, "insecureSkipVerify"), "would ignore caFile", "keep one of them")
+        yield Finding((*path, "insecureSkipVerify"), *CA_IGNORED)
     for name in server.headers:
         if name.lower() in SECRET_HEADERS:
-            hint = "use bearerTokenFile or basicAuth, which read secrets from a file"
-            yield Finding((*path, "headers", name), "would put a secret into the spec", hint)
+            yield Finding((*path, "headers", name), *SECRET)
     if duration(server.timeout) > duration("5m"):
         yield Finding((*path, "timeout"), f"{server.timeout} is too long for one request", "at most 5m")

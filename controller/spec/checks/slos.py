@@ -7,6 +7,20 @@ from controller.spec.finding import Finding, Path
 from controller.spec.parts import Parts
 from controller.spec.promql_text import template_problem
 from controller.spec.schema_slos import IndicatorBlock, RatioBlock, SloBlock, ThresholdBlock
+from controller.spec.sentences import (
+    ALERT_SHARE,
+    CROSSED_THRESHOLD,
+    EMPTY_THRESHOLD,
+    HELD_TO,
+    NEEDS_COUNTS,
+    NEEDS_OBJECTIVE,
+    NEEDS_THRESHOLD,
+    NO_ERRORS,
+    NO_SHARE,
+    SAME_COUNTS,
+    SCENARIO_LABEL,
+    SCRAPE_PROMQL,
+)
 
 
 def check_slos(parts: Parts) -> Iterator[Finding]:
@@ -26,11 +40,9 @@ def check_slos(parts: Parts) -> Iterator[Finding]:
 def _check_limits(slo: SloBlock, path: Path) -> Iterator[Finding]:
     needed, other = ("threshold", "objective") if slo.indicator.promql is not None else ("objective", "threshold")
     if getattr(slo, needed) is None:
-        hint = "write {max: ...} or {min: ...}" if needed == "threshold" else "write {max: 0.1%} or {min: 95%}"
-        yield Finding(path, f"needs `{needed}`", hint)
+        yield Finding(path, *(NEEDS_THRESHOLD if needed == "threshold" else NEEDS_OBJECTIVE))
     if getattr(slo, other) is not None:
-        hint = "promql is held to a threshold; ratio and latency to an objective"
-        yield Finding((*path, other), f"does not go with indicator.{_kind(slo.indicator)}", hint)
+        yield Finding((*path, other), f"does not go with indicator.{_kind(slo.indicator)}", HELD_TO)
     if slo.objective is not None:
         yield from check_one_of(slo.objective, (*path, "objective"), "max", "min")
     if slo.versus_stable is not None:
@@ -45,9 +57,9 @@ def _kind(indicator: IndicatorBlock) -> str:
 
 def _check_threshold(threshold: ThresholdBlock, path: Path) -> Iterator[Finding]:
     if threshold.max is None and threshold.min is None:
-        yield Finding(path, "needs max, min or both", "write for example {max: 0.02, consecutive: 3}")
+        yield Finding(path, *EMPTY_THRESHOLD)
     elif threshold.max is not None and threshold.min is not None and threshold.max < threshold.min:
-        yield Finding((*path, "max"), "is below min", "no value could be right")
+        yield Finding((*path, "max"), *CROSSED_THRESHOLD)
 
 
 def _check_extras(slo: SloBlock, path: Path) -> Iterator[Finding]:
@@ -56,14 +68,17 @@ def _check_extras(slo: SloBlock, path: Path) -> Iterator[Finding]:
         given = {"scenarios": slo.scenarios, "judge": slo.judge, "versusStable": slo.versus_stable}
         for field, block in given.items():
             if block is not None:
-                yield Finding((*path, field), "needs counts, and promql gives a value", "remove it, or use ratio")
+                yield Finding((*path, field), *NEEDS_COUNTS)
         if slo.weight is not None:
-            yield Finding((*path, "weight"), "a threshold has no share of the budget", "remove it: it acts by itself")
+            yield Finding((*path, "weight"), *NO_SHARE)
     elif slo.on_breach == "alert" and slo.weight is not None:
-        yield Finding((*path, "weight"), "an SLO with onBreach: alert has no share of the budget", "remove it")
+        yield Finding((*path, "weight"), *ALERT_SHARE)
     counts_errors = slo.indicator.ratio is not None and slo.indicator.ratio.errors is not None
     if slo.judge is not None and "max_errors" in slo.judge.model_fields_set and not counts_errors:
-        yield Finding((*path, "judge", "maxErrors"), "judge errors are not counted", "add indicator.ratio.errors")
+        yield Finding((*path, "judge", "maxErrors"), *NO_ERRORS)
+    eligible = slo.indicator.ratio is not None and slo.indicator.ratio.eligible is not None
+    if slo.judge is not None and slo.judge.judge_latency is not None and not eligible:
+        yield Finding((*path, "judge", "latency"), "nobody counts what waits", "add indicator.ratio.eligible")
     if slo.scenarios is not None:
         for field, names in (("required", slo.scenarios.required), ("zeroTolerance", slo.scenarios.zero_tolerance)):
             yield from _check_scenarios(slo.scenarios.baseline, names, (*path, "scenarios", field))
@@ -86,14 +101,14 @@ def _check_labels(parts: Parts, slo: SloBlock, path: Path) -> Iterator[Finding]:
             if label in identity | own:
                 yield Finding((*where, label), f"`{label}` tells the versions apart", "do not match on it")
             elif slo.scenarios is not None and label == slo.scenarios.label:
-                yield Finding((*where, label), f"`{label}` tells the scenarios apart", "do not match on it")
+                yield Finding((*where, label), f"`{label}` {SCENARIO_LABEL}", "do not match on it")
 
 
 def _matches(indicator: IndicatorBlock, path: Path) -> Iterator[tuple[Path, list[str]]]:
     if indicator.latency is not None:
         yield (*path, "latency", "match"), list(indicator.latency.match)
     if indicator.ratio is not None:
-        for name in ("bad", "total", "errors"):
+        for name in ("bad", "total", "errors", "eligible"):
             selector = getattr(indicator.ratio, name)
             if selector is not None:
                 yield (*path, "ratio", name, "match"), list(selector.match)
@@ -105,9 +120,7 @@ def _check_ratio(ratio: RatioBlock, path: Path) -> Iterator[Finding]:
         return
     bad, total = ratio.bad.match, ratio.total.match
     if {label: set(values) for label, values in bad.items()} == {label: set(values) for label, values in total.items()}:
-        yield Finding(
-            (*path, "total"), "counts the same as bad", "every answer would be bad; total needs the good ones too"
-        )
+        yield Finding((*path, "total"), *SAME_COUNTS)
         return
     for label, values in total.items():
         left_out = sorted(set(bad.get(label, [])) - set(values))
@@ -120,7 +133,7 @@ def _check_ratio(ratio: RatioBlock, path: Path) -> Iterator[Finding]:
 
 def _check_promql(parts: Parts, query: str, path: Path) -> Iterator[Finding]:
     if parts.metrics is not None and parts.metrics.scrape is not None and parts.metrics.prometheus is None:
-        yield Finding(path, "scrape cannot answer PromQL", "use metrics.prometheus, or ratio or latency")
+        yield Finding(path, *SCRAPE_PROMQL)
     problem = template_problem(query)
     if problem is not None:
         yield Finding(path, *problem)

@@ -7,8 +7,15 @@ from controller.spec.fields import duration
 from controller.spec.finding import Finding, Path
 from controller.spec.parts import Parts
 from controller.spec.schema_stages import StageBlock
-
-KINDS = ("shadow", "cohort", "canary", "full")
+from controller.spec.sentences import (
+    LAST_FULL,
+    LONGER,
+    MIDDLE_FULL,
+    SIDE_EFFECTS,
+    STAGE_HINT,
+    STAGE_KINDS,
+    WEIGHT_DOWN,
+)
 
 
 def check_stages(parts: Parts) -> Iterator[Finding]:
@@ -19,14 +26,13 @@ def check_stages(parts: Parts) -> Iterator[Finding]:
 
 
 def _check_stage(stage: StageBlock, path: Path) -> Iterator[Finding]:
-    yield from check_one_of(stage, path, *KINDS, hint="write for example `canary: {weight: 10}`")
+    yield from check_one_of(stage, path, *STAGE_KINDS, hint=STAGE_HINT)
     if stage.shadow is not None and stage.shadow.side_effects is None:
-        message = "needs `sideEffects: none`: a mirrored request is really executed"
-        yield Finding((*path, "shadow"), message, "say it only when the candidate calls no tools with effects")
+        yield Finding((*path, "shadow"), *SIDE_EFFECTS)
     if duration(stage.min_duration) > duration(stage.max_duration):
         given = "max_duration" in stage.model_fields_set
         hint = "raise maxDuration" if given else "maxDuration is 24h unless given: raise it too"
-        message = f"{stage.min_duration} is longer than maxDuration {stage.max_duration}"
+        message = f"{stage.min_duration} {LONGER} {stage.max_duration}"
         yield Finding((*path, "minDuration"), message, hint)
 
 
@@ -36,14 +42,14 @@ def _check_way(parts: Parts) -> Iterator[Finding]:
         weight = _weight(stage)
         path: Path = ("spec", "stages", at)
         if stage.full is not None and at != last:
-            yield Finding((*path, "full"), "only the last stage can be full", "move it to the end")
+            yield Finding((*path, "full"), *MIDDLE_FULL)
         elif weight < highest:
             where = (*path, "canary", "weight") if stage.canary else path
             message = f"the candidate's weight goes down from {highest} to {weight}"
-            yield Finding(where, message, "weights must not go down from stage to stage")
+            yield Finding(where, message, WEIGHT_DOWN)
         highest = max(highest, weight if stage.full is None else 0)
     if last in parts.stages and not parts.stages[last].full:
-        yield Finding(("spec", "stages", last), "the last stage must be full", "add `- {name: full, full: {}}`")
+        yield Finding(("spec", "stages", last), *LAST_FULL)
 
 
 def _weight(stage: StageBlock) -> int:

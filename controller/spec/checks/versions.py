@@ -1,13 +1,26 @@
 """Versions can be told apart, by name, by backend and by their series."""
 
+import re
 from collections.abc import Hashable, Iterator, Mapping
 
 from controller.domain.rollout import Identity
 from controller.spec.complaints import closest
+from controller.spec.fields import NAME
 from controller.spec.finding import Finding, Path
 from controller.spec.identities import identity_of
 from controller.spec.parts import Parts
-from controller.spec.schema_versions import VERSION_MARK, IdentityBlock
+from controller.spec.schema_versions import IdentityBlock
+from controller.spec.sentences import (
+    NO_HOST,
+    NO_POOL,
+    NO_SERVICE,
+    NOT_A_SERVICE_NAME,
+    NOT_LISTED,
+    SAME_BACKEND,
+    SAME_SCALE,
+    UNKNOWN_MARK,
+    VERSION_MARK,
+)
 
 
 def check_versions(parts: Parts) -> Iterator[Finding]:
@@ -16,14 +29,34 @@ def check_versions(parts: Parts) -> Iterator[Finding]:
     yield from _listed(parts, "initialStable", parts.initial_stable)
     for kind, names in parts.names.items():
         yield from _twins(names, kind, "name", "names must differ")
-    backends = {at: (one.backend_ref.name.lower(), one.backend_ref.port) for at, one in parts.versions.items()}
-    yield from _twins(backends, "versions", "backendRef", "two versions behind one backend cannot be told apart")
+    yield from _twins(_backends(parts), "versions", "backendRef", SAME_BACKEND)
+    yield from _twins(_scaled(parts), "versions", "scale", SAME_SCALE)
     yield from _identities(parts)
+    yield from _reachable(parts)
+
+
+def _backends(parts: Parts) -> dict[int, Hashable]:
+    refs = {at: one.backend_ref for at, one in parts.versions.items()}
+    return {at: (ref.kind, ref.name.lower(), ref.port) for at, ref in refs.items()}
+
+
+def _scaled(parts: Parts) -> dict[int, Hashable]:
+    scales = {at: one.scale for at, one in parts.versions.items() if one.scale}
+    return {at: (one.api_version.rpartition("/")[0], one.kind, one.name) for at, one in scales.items()}
+
+
+def _reachable(parts: Parts) -> Iterator[Finding]:
+    """An Envoy of this machine sends requests to hosts, an HTTPRoute to objects of the cluster."""
+    envoy = any(route.envoy for route in parts.routes.values())
+    gateway_api = any(route.gateway_api for route in parts.routes.values())
     for at, version in parts.versions.items():
-        if version.backend_ref.kind == "Service":
-            hint = "use kind: Host with an address or DNS name and the port"
-            message = "the envoy router runs outside of Kubernetes and cannot look up a Service"
-            yield Finding(("spec", "versions", at, "backendRef", "kind"), message, hint)
+        ref, path = version.backend_ref, ("spec", "versions", at, "backendRef")
+        if envoy and not gateway_api and ref.kind != "Host":
+            yield Finding((*path, "kind"), *(NO_SERVICE if ref.kind == "Service" else NO_POOL))
+        if gateway_api and not envoy and ref.kind == "Host":
+            yield Finding((*path, "kind"), *NO_HOST)
+        if ref.kind != "Host" and not re.fullmatch(NAME, ref.name):
+            yield Finding((*path, "name"), *NOT_A_SERVICE_NAME)
 
 
 def _listed(parts: Parts, field: str, name: str | None) -> Iterator[Finding]:
@@ -31,7 +64,7 @@ def _listed(parts: Parts, field: str, name: str | None) -> Iterator[Finding]:
     if name is not None and names and name not in names:
         meant = closest(name, names)
         hint = f"did you mean `{meant}`?" if meant else f"listed are {', '.join(names)}"
-        yield Finding(("spec", field), f"`{name}` is not one of the versions", hint)
+        yield Finding(("spec", field), f"`{name}` {NOT_LISTED}", hint)
 
 
 def _twins(values: Mapping[int, Hashable], kind: str, field: str, hint: str) -> Iterator[Finding]:
@@ -50,7 +83,7 @@ def _identities(parts: Parts) -> Iterator[Finding]:
             blocks["spec", "versions", at, "identity"] = one.identity
     for path, block in blocks.items():
         if "{{" in block.value.replace(VERSION_MARK, ""):
-            yield Finding((*path, "value"), "holds an unknown placeholder", f"the only one is `{VERSION_MARK}`")
+            yield Finding((*path, "value"), *UNKNOWN_MARK)
     first: dict[Identity, int] = {}
     for at, version in parts.versions.items():
         found = identity_of(version, shared)
