@@ -1,4 +1,4 @@
-"""The entry point: `tidegate` and `python -m controller`."""
+"""The entry points: `tidegate`, `python -m controller`, and `kubectl tidegate`."""
 
 import itertools
 import json
@@ -9,8 +9,8 @@ from typing import TextIO
 INTERRUPTED = 130
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Run one command and exit with its code."""
+def main(argv: Sequence[str] | None = None, name: str = "tidegate") -> None:
+    """Run one command and exit with its code. `name` is how people called it."""
     from controller.cli.app import app
 
     args = list(sys.argv[1:] if argv is None else argv)
@@ -19,7 +19,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         # Typer prints usage errors as text by itself; for JSON they come here.
         as_json = _asks_for_json(args)
-        sys.exit(app(args, prog_name="tidegate", standalone_mode=not as_json))
+        sys.exit(app(args, prog_name=name, standalone_mode=not as_json))
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except Exception as error:
@@ -27,6 +27,19 @@ def main(argv: Sequence[str] | None = None) -> None:
             raise
         print(json.dumps({"error": error.format_message(), "code": 2}, ensure_ascii=False), file=sys.stderr)
         sys.exit(2)
+
+
+def kubectl(argv: Sequence[str] | None = None) -> None:
+    """The plugin `kubectl tidegate`: the same commands, speaking to a cluster."""
+    import typer
+
+    from controller.cli.kubectl import prepared
+
+    try:
+        rest = prepared(list(sys.argv[1:] if argv is None else argv))
+    except typer.Exit as end:
+        sys.exit(end.exit_code)
+    main(rest, "kubectl tidegate")
 
 
 def _asks_for_json(args: Sequence[str]) -> bool:
