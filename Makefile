@@ -19,17 +19,24 @@ help: ## List the verbs (default)
 .PHONY: setup
 setup: dev-env ## Make .venv with everything the tests and the checks need
 
-.PHONY: dev-env run-env tools
+.PHONY: dev-env run-env
 dev-env:
 	@scripts/setup dev
 run-env:
 	@scripts/setup runtime
-tools: dev-env
+
+.PHONY: tools
+tools: dev-env ## Build the servers in Go that the tests start (once: about 20 minutes on 2 cores)
 	@scripts/tools >/dev/null
 
 .PHONY: demo
 demo: run-env ## Show the product on real traffic (ARGS='--output json', '--keep')
 	@$(bin)/tidegate demo $(ARGS)
+
+.PHONY: demo-kubernetes
+demo-kubernetes: run-env ## The same on an API server with Contour and Envoy (builds them once; ARGS as above)
+	@scripts/tools etcd kubernetes contour gateway-api helm >/dev/null
+	@$(bin)/tidegate demo --kubernetes $(ARGS)
 
 .PHONY: test
 test: tools ## Run the tests, after building what they need (ARGS='tests/parts -k envoy')
@@ -64,7 +71,8 @@ layers: dev-env ## Check that imports go down the house only
 	@$(bin)/lint-imports
 
 .PHONY: bench
-bench: tools ## Measure how fast and how small (prints a table)
+bench: dev-env ## Measure how fast and how small (prints a table)
+	@scripts/tools prometheus >/dev/null
 	@$(python) benchmarks/run.py $(ARGS)
 
 .PHONY: bench-decisions
@@ -78,6 +86,10 @@ docs: dev-env ## Fill the generated parts of the docs and redraw the picture
 .PHONY: schema
 schema: dev-env ## Write the JSON Schema and the CRD from the spec's models
 	@$(python) -m controller.spec.generate
+
+.PHONY: manifests
+manifests: dev-env schema ## Write manifests/controller.yaml from the Helm chart's defaults
+	@scripts/tools helm >/dev/null && scripts/manifests
 
 compile := $(bin)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 

@@ -7,13 +7,13 @@ import argparse
 import sys
 from pathlib import Path
 
-NAMES = ("breach", "demo", "commands", "scale", "queries", "micro")
+NAMES = ("breach", "demo", "commands", "scale", "queries", "micro", "history")
 
 
 def main() -> int:
     """0 when everything could be measured, whether or not the goals were met."""
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-    from benchmarks import breach, commands, demo_daemon, machine, micro, queries, scale, table
+    from benchmarks import breach, commands, demo_daemon, history, machine, micro, queries, scale, table
 
     benches = {
         "breach": breach.measure,
@@ -22,6 +22,7 @@ def main() -> int:
         "scale": scale.measure,
         "queries": queries.measure,
         "micro": micro.measure,
+        "history": history.measure,
     }
     told = _arguments()
     facts = machine.facts()

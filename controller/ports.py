@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from controller.domain.cluster import Document, Kind, ObjectRef, Operation
 from controller.domain.evidence import Evidence
 from controller.domain.measure import FamilyAsk, Measurement, QueryAsk, Snapshot
 from controller.domain.names import Digest, RolloutKey, VersionName
@@ -111,7 +112,7 @@ class Store(Protocol):
     """Positions, evidence, journal: committed together."""
 
     def load(self) -> Sequence[Stored]:
-        """Everything known, at start-up. Raises StoreUnavailableError."""
+        """Everything known, at start-up; a row that does not read back is `unread`. Raises StoreUnavailableError."""
         ...
 
     def commit(self, record: TickRecord) -> None:
@@ -157,4 +158,52 @@ class AlertChannel(Protocol):
 
     def send(self, alert: Alert) -> Delivery:
         """Try once. Never raises for the receiver's faults."""
+        ...
+
+
+class ObjectApi(Protocol):
+    """The API server of a cluster: every call asks it. All raise the errors of `domain.cluster`."""
+
+    def get(self, ref: ObjectRef, part: str = "") -> Document | None:
+        """The object, or its sub-resource `part` (`scale`), as it is now; None when there is no such object."""
+        ...
+
+    def list(self, kind: Kind, namespace: str = "", selector: str = "") -> Sequence[Document]:
+        """All objects of a kind in a namespace (empty: in all of them); `selector` is a label selector."""
+        ...
+
+    def patch(self, ref: ObjectRef, operations: Sequence[Operation], part: str = "") -> Document:
+        """Change the object by JSON Patch, or its sub-resource `part` (`status`, `scale`); returns it changed."""
+        ...
+
+    def create(self, ref: ObjectRef, document: Document) -> Document:
+        """Write a new object; ConflictError when there is one."""
+        ...
+
+
+class Shards(Protocol):
+    """Which rollouts are this process's own, where several processes share them."""
+
+    def holds(self, key: RolloutKey) -> bool:
+        """May this process act on it now? False at once when that is not sure any more; asking costs no request."""
+        ...
+
+
+class ObjectView(Protocol):
+    """Objects of some kinds, kept current by a watch: reading costs no request."""
+
+    def follow(self, kind: Kind, namespace: str, changed: Callable[[ObjectRef], None]) -> None:
+        """Keep a kind (of one namespace, or empty: of all) current; `changed` is called from any thread."""
+        ...
+
+    def get(self, ref: ObjectRef) -> Document | None:
+        """The newest known. Raises ClusterUnavailableError when the view is not current, or does not follow it."""
+        ...
+
+    def all(self, kind: Kind) -> Sequence[Document]:
+        """Every followed object of a kind. Raises ClusterUnavailableError when the view is not current."""
+        ...
+
+    def learn(self, ref: ObjectRef, document: Document) -> None:
+        """Take what a write returned, unless something newer is known: nobody reads what is older than his writing."""
         ...

@@ -2,7 +2,8 @@
 
 from controller.alerts import sentences as say
 from controller.alerts.scene import ACT_NOW, NO_ACTION, Scene, Text
-from controller.alerts.wording import command, count, duration
+from controller.alerts.wording import break_glass, command, count, duration
+from controller.domain.rollout import EnvoyRoute, GatewayApiRoute
 from controller.domain.state import Phase
 
 
@@ -15,6 +16,7 @@ def rolled_back(scene: Scene) -> Text:
             say.why(scene),
             say.timeline(scene),
             say.harm_done(scene),
+            _strength(scene),
             _streams(scene),
             say.origin(scene),
             _tried_again(scene),
@@ -46,7 +48,7 @@ def _leaking(scene: Scene) -> Text:
             say.timeline(scene),
             _look_at_the_data_plane(scene),
             "If nothing else helps, take the traffic away by hand; it needs neither the daemon nor its database:\n"
-            + "\n".join([command("route", scene.key, "--stable"), command("explain", scene.key)]),
+            + "\n".join([break_glass(scene.key, _target(scene)), command("explain", scene.key)]),
             say.origin(scene),
         ),
         event=f"not_verified:{_mark(scene)}",
@@ -63,15 +65,35 @@ def _mark(scene: Scene) -> str:
     return traffic.applied_at.isoformat() if traffic else scene.moment
 
 
+def _target(scene: Scene) -> EnvoyRoute | GatewayApiRoute | None:
+    return scene.run.spec.route.target if scene.run else None
+
+
 def _look_at_the_data_plane(scene: Scene) -> str:
-    target = scene.run.spec.route.target if scene.run else None
-    where = f": {target.router}, admin at {target.admin}, configuration in {target.config_dir}" if target else ""
+    target = _target(scene)
+    where = f": {_where(target)}" if target else ""
     return f"Look whether the data plane runs and can be reached{where}."
+
+
+def _where(target: EnvoyRoute | GatewayApiRoute) -> str:
+    if isinstance(target, EnvoyRoute):
+        return f"{target.router}, admin at {target.admin}, configuration in {target.config_dir}"
+    return f"{target.router}, {target.place}"
 
 
 def _tried_again(scene: Scene) -> str:
     rejected = scene.run is not None and scene.run.digest in scene.position.rejected
     return f"{scene.candidate} is not tried again until somebody asks for it." if rejected else ""
+
+
+def _strength(scene: Scene) -> str:
+    ready, whole = scene.fact("stable_ready"), scene.fact("stable_ready_at_start")
+    if not isinstance(ready, int) or not isinstance(whole, int):
+        return ""
+    return (
+        f"stable {ready} of {whole} ready: {scene.stable} has fewer ready endpoints than when the run began; "
+        "see whether it carries the load."
+    )
 
 
 def _streams(scene: Scene) -> str:

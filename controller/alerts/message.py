@@ -30,6 +30,7 @@ WRITERS: Mapping[Reason, Callable[[Scene], Text]] = {
     Reason.AWAITING_APPROVAL: waits.awaiting_approval,
     Reason.EXTERNAL_CHANGE: troubles.external,
     Reason.DRIFT_CORRECTED: troubles.drift_corrected,
+    Reason.ADOPTED: troubles.adopted,
     Reason.SHARE_REJECTED: troubles.share_rejected,
     Reason.SPEC_BROKEN: troubles.spec_broken,
     Reason.STALLED: troubles.stalled,
@@ -112,8 +113,8 @@ def _run_facts(scene: Scene) -> dict[str, Fact]:
         "stable": run.stable,
         "digest": run.digest,
         "stage": run.current.name if 0 <= run.stage < len(run.spec.stages) else None,
-        "exposed_requests": run.exposed_requests,
-        "mirrored_requests": run.mirrored_requests,
+        "exposed_requests": run.exposed_requests if run.spec.route.counts else None,
+        "mirrored_requests": run.mirrored_requests if run.spec.route.counts else None,
         "commit": run.provenance.commit,
         "author": run.provenance.author,
     }

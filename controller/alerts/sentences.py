@@ -4,7 +4,7 @@ from datetime import datetime
 
 from controller.alerts.scene import Scene
 from controller.alerts.wording import clock, command, count, duration, instant, number, one_line, percent
-from controller.domain.rollout import LatencyIndicator, Slo
+from controller.domain.rollout import LatencyIndicator, Slo, StageKind
 from controller.domain.state import Breach, Cause, Run
 
 WORDS_FOR_BAD = {
@@ -106,7 +106,7 @@ def bad_answers_served(run: Run | None, breach: Breach | None) -> float | None:
     The judged rate among live answers (else among all), times the requests that the candidate answered to users.
     """
     exposed = max(breach.exposed if breach else 0, run.exposed_requests if run else 0)
-    if run is None or (exposed and breach is None):
+    if run is None or (exposed and breach is None) or uncounted(run):
         return None
     if not exposed or breach is None:
         return 0.0
@@ -114,11 +114,21 @@ def bad_answers_served(run: Run | None, breach: Breach | None) -> float | None:
     return bad / total * exposed if total > 0 else None
 
 
+def uncounted(run: Run) -> bool:
+    """May users have got answers that the route does not count?"""
+    until_now = run.spec.stages[: run.stage + 1]
+    return not run.spec.route.counts and any(stage.kind is not StageKind.SHADOW for stage in until_now)
+
+
 def harm_done(scene: Scene) -> str:
     """How many bad answers users got: counted where every answer was judged, else "about"; empty when not known."""
     run, breach = scene.run, scene.breach
     if run is None or breach is None:
         return ""
+    if uncounted(run):
+        judged = f" Of {count(breach.live_total)} that were judged, {count(breach.live_bad)} were bad."
+        told = f"{run.spec.route.target.place} does not count how many answers of {scene.candidate} users got."
+        return told + (judged if breach.live_total > 0 else "")
     exposed = max(breach.exposed, run.exposed_requests)
     if exposed == 0:
         mirrored = f" ({count(run.mirrored_requests)} mirrored requests)" if run.mirrored_requests else ""

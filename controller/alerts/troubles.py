@@ -25,11 +25,43 @@ def _found(scene: Scene) -> str:
 
 
 def drift_corrected(scene: Scene) -> Text:
-    """Somebody else moved the traffic up, and it was put back."""
+    """Somebody else moved the traffic up, and it was put back; or a GitOps tool that is listed moved it anywhere."""
+    if scene.notice.actor:
+        return _overwritten(scene, scene.notice.actor)
     return Text(
         title=f"{scene.lead} {scene.name}: somebody else changed its traffic; Tidegate is putting it back.",
         paragraphs=(_found(scene), "Find out who writes to this route.", say.origin(scene), say.commands(scene)),
         event=f"drift_corrected:{scene.notice.at.isoformat()}",
+    )
+
+
+def _overwritten(scene: Scene, tool: str) -> Text:
+    """Once an hour: a tool that heals itself does it again and again."""
+    return Text(
+        title=f"{scene.lead} {scene.name}: `{tool}` overwrites its traffic; Tidegate is putting it back.",
+        paragraphs=(
+            _found(scene),
+            "Tell the tool to leave the backends of this route alone (Argo CD: ignoreDifferences).",
+            say.origin(scene),
+            say.commands(scene),
+        ),
+        event=f"overwritten:{tool}:{scene.notice.at:%Y-%m-%dT%H}",
+    )
+
+
+def adopted(scene: Scene) -> Text:
+    """Nothing that is stored knows of the route, and it was not stable alone that served."""
+    stable = scene.text("stable")
+    return Text(
+        title=f"{ACT_TODAY} {scene.name}: the database knows nothing of its route; everything is put on {stable}.",
+        paragraphs=(
+            f"The record beside the route says that {stable} is stable; another version had traffic, unguarded.",
+            "A run begins anew at its first stage, with half of the allowance for a false rollback.",
+            "Find out what happened to the database. To go back to it, stop the daemon and restore a backup.",
+            say.origin(scene),
+            say.commands(scene),
+        ),
+        event=f"adopted:{scene.notice.at.isoformat()}",
     )
 
 

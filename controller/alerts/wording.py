@@ -5,6 +5,7 @@ import shlex
 from datetime import UTC, datetime, timedelta
 
 from controller.domain.names import RolloutKey
+from controller.domain.rollout import EnvoyRoute, GatewayApiRoute
 
 DEFAULT_NAMESPACE = "default"
 
@@ -60,6 +61,13 @@ def address(key: RolloutKey) -> str:
 def command(verb: str, key: RolloutKey, *rest: str) -> str:
     """A command to copy into a shell, in backticks."""
     return "`" + " ".join(["tidegate", verb, shlex.quote(address(key)), *rest]) + "`"
+
+
+def break_glass(key: RolloutKey, target: EnvoyRoute | GatewayApiRoute | None) -> str:
+    """The command that goes round the controller, for the router in question."""
+    if isinstance(target, GatewayApiRoute):
+        return f"`kubectl tidegate route {shlex.quote(key.name)} --stable -n {shlex.quote(key.namespace)}`"
+    return command("route", key, "--stable")
 
 
 def one_line(text: str, limit: int) -> str:

@@ -1,19 +1,31 @@
 """Measurements into evidence: one tick's counts booked on every tally and stream they belong to."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from controller.analysis import dispersion, streams
-from controller.analysis.booking import MOST_STARTED, Booking, packed, unpacked
-from controller.analysis.change import Detector, advance, is_frozen
+from controller.analysis import dispersion, lateness, streams
+from controller.analysis.booking import MOST_STARTED, booking, packed, plus, unpacked
+from controller.analysis.change import a_detector, advance, is_frozen
+from controller.analysis.swift import changer
 from controller.domain.evidence import Evidence, Finding, SloEvidence, Tally
 from controller.domain.measure import Measurement, SeriesMemory
-from controller.domain.names import VersionName
+from controller.domain.names import SloName, VersionName
 from controller.domain.rollout import ModelRollout, Slo, StageKind
 
 SCATTER_WINDOW = timedelta(hours=24)
 """How far back stable's counts are looked at for their dispersion."""
+BySlo = Mapping[SloName, Sequence[Measurement]]
+
+_with_slos = changer(Evidence, "slos", "series", "measured_at", "first_bad_at")
+_with_gate = changer(SloEvidence, "gate", "scatter")
+_with_streams = changer(SloEvidence, "streams", "findings")
+_with_value = changer(SloEvidence, "value", "strikes")
+_with_stable_value = changer(SloEvidence, "stable_value")
+_with_judge = changer(
+    SloEvidence, "judge_now", "judge_before", "judge_turned", "candidate_judged_at", "stable_judged_at"
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +57,32 @@ class Scope:
         return self.stage in (StageKind.SHADOW, StageKind.CANARY)
 
 
-def accumulate(evidence: Evidence, measurements: Sequence[Measurement], series: SeriesMemory, scope: Scope) -> Evidence:
-    """Evidence after one metric tick."""
+def accumulate(
+    evidence: Evidence,
+    measurements: Sequence[Measurement],
+    series: SeriesMemory,
+    scope: Scope,
+    told: BySlo | None = None,
+) -> Evidence:
+    """Evidence after one metric tick. `told` are the measurements by SLO, where they are at hand."""
+    told = by_slo(measurements) if told is None else told
     slos = tuple(
-        _slo(known, slo, [m for m in measurements if m.slo == slo.name], scope)
+        _slo(known, slo, told.get(slo.name, ()), scope)
         for slo in scope.rollout.slos
         if (known := evidence.of(slo.name)) is not None
     )
-    bad_now = any(m.bad > 0 for m in measurements if m.version == scope.candidate)
-    first = scope.now if evidence.first_bad_at is None and bad_now and scope.stage else evidence.first_bad_at
-    return replace(evidence, slos=slos, series=series, measured_at=scope.sampled_at or scope.now, first_bad_at=first)
+    first = evidence.first_bad_at
+    if first is None and scope.stage and any(m.bad > 0 for m in measurements if m.version == scope.candidate):
+        first = scope.now
+    return _with_slos(evidence, slos, series, scope.sampled_at or scope.now, first)
+
+
+def by_slo(measurements: Sequence[Measurement]) -> BySlo:
+    """The measurements of each SLO, in their order."""
+    found: defaultdict[SloName, list[Measurement]] = defaultdict(list)
+    for one in measurements:
+        found[one.slo].append(one)
+    return found
 
 
 def _slo(known: SloEvidence, slo: Slo, measurements: Sequence[Measurement], scope: Scope) -> SloEvidence:
@@ -62,13 +90,14 @@ def _slo(known: SloEvidence, slo: Slo, measurements: Sequence[Measurement], scop
         return _threshold(known, slo, measurements, scope)
     seen = [m.scenario for m in measurements if m.scenario is not None and m.blind is None]
     known = streams.discover(known, slo, seen)
-    known = _stable_side(known, slo, _find(measurements, scope.stable, None), scope)
-    frozen = scope.side_by_side and is_frozen(Detector(known.gate))
     arms = {m.scenario: m for m in measurements if m.version == scope.candidate}
     beside = {m.scenario: m for m in measurements if m.version == scope.stable}
-    booking = Booking(slo, scope.rollout, scope.stage, scope.verified, scope.weight, frozen)
-    booked = tuple(booking.book(one, arms.get(one.scenario), beside.get(one.scenario)) for one in known.streams)
-    known = replace(known, streams=booked, findings=(*known.findings, *_found(slo, arms, scope)))
+    known = _stable_side(known, slo, beside.get(None), scope)
+    frozen = scope.side_by_side and is_frozen(a_detector(known.gate))
+    how = booking(slo, scope.rollout, scope.stage, scope.verified, scope.weight, frozen)
+    booked = tuple([how.book(one, arms.get(one.scenario), beside.get(one.scenario)) for one in known.streams])
+    known = _with_streams(known, booked, (*known.findings, *_found(slo, arms, scope)))
+    known = lateness.counted(known, slo, arms.get(None), scope.stage, scope.since, scope.sampled_at or scope.now)
     return _judge(known, slo, measurements, scope)
 
 
@@ -79,10 +108,10 @@ def _stable_side(known: SloEvidence, slo: Slo, stable: Measurement | None, scope
     bad = min(stable.bad, stable.total)
     # Silence starts no bets here: at so low a threshold a thousand quiet ticks would ring by themselves.
     started = min(stable.ticks, MOST_STARTED) if stable.total > 0 else 0
-    gate = advance(Detector(known.gate), bad, stable.total, streams.limit(slo), started)
+    gate = advance(a_detector(known.gate), bad, stable.total, streams.limit(slo), started)
     window = max(2, round(SCATTER_WINDOW / scope.rollout.interval))
     scatter = dispersion.advance(unpacked(known.scatter), bad, stable.total, window)
-    return replace(known, gate=gate.log_m, scatter=packed(scatter))
+    return _with_gate(known, gate.log_m, packed(scatter))
 
 
 def _found(slo: Slo, arms: Mapping[str | None, Measurement], scope: Scope) -> Iterator[Finding]:
@@ -97,37 +126,32 @@ def _found(slo: Slo, arms: Mapping[str | None, Measurement], scope: Scope) -> It
 def _threshold(known: SloEvidence, slo: Slo, measurements: Sequence[Measurement], scope: Scope) -> SloEvidence:
     assert slo.threshold is not None
     candidate, stable = (_find(measurements, version, None) for version in (scope.candidate, scope.stable))
-    known = replace(known, stable_value=stable.value if stable else None)
+    known = _with_stable_value(known, stable.value if stable else None)
     if candidate is None or candidate.value is None or scope.withdrawn or scope.stage is None:
         return known
     low, high, value = slo.threshold.min, slo.threshold.max, candidate.value
     outside = (high is not None and value > high) or (low is not None and value < low)
-    return replace(known, value=value, strikes=known.strikes + 1 if outside else 0)
+    return _with_value(known, value, known.strikes + 1 if outside else 0)
 
 
 def _find(measurements: Sequence[Measurement], version: VersionName, scenario: str | None) -> Measurement | None:
     return next((m for m in measurements if m.version == version and m.scenario == scenario), None)
 
 
-def _plus(tally: Tally, measured: Measurement) -> Tally:
-    return Tally(tally.bad + measured.bad, tally.total + measured.total, tally.errors + measured.errors)
-
-
 def _judge(known: SloEvidence, slo: Slo, measurements: Sequence[Measurement], scope: Scope) -> SloEvidence:
     """What the judge itself did: a sliding window of its errors, and when it last judged which role."""
     pooled = [m for m in measurements if m.scenario is None and m.blind is None]
-    turned = known.judge_turned or scope.now
+    window, before, turned = known.judge_now, known.judge_before, known.judge_turned or scope.now
     if scope.now - turned >= slo.judge.max_age / 2:
-        known = replace(known, judge_before=known.judge_now, judge_now=Tally())
-        turned = scope.now
-    window = known.judge_now
+        window, before, turned = Tally(), window, scope.now
     for m in pooled:
-        window = _plus(window, m)
+        window = plus(window, m)
     judged = {m.version for m in pooled if m.total > 0}
-    return replace(
+    return _with_judge(
         known,
-        judge_now=window,
-        judge_turned=turned,
-        candidate_judged_at=scope.now if scope.candidate in judged else known.candidate_judged_at,
-        stable_judged_at=scope.now if scope.stable in judged else known.stable_judged_at,
+        window,
+        before,
+        turned,
+        scope.now if scope.candidate in judged else known.candidate_judged_at,
+        scope.now if scope.stable in judged else known.stable_judged_at,
     )

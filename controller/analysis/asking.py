@@ -31,7 +31,7 @@ def selectors(indicator: Indicator) -> tuple[Selector, ...]:
         case PromqlIndicator():
             return ()
         case ratio:
-            return (ratio.bad, ratio.total, *((ratio.errors,) if ratio.errors else ()))
+            return (ratio.bad, ratio.total, *(one for one in (ratio.errors, ratio.eligible) if one is not None))
 
 
 def of_version(selector: Selector, identity: Identity) -> tuple[Matcher, ...]:

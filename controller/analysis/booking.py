@@ -1,26 +1,38 @@
 """One stream's counts of one tick: into its block, its purse, its detector and its tallies."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
-from typing import Any
+import math
+from dataclasses import dataclass
 
 from controller.analysis import change, elin, judge_error, relative, streams
-from controller.analysis.dispersion import Dispersion, Scatter
+from controller.analysis.dispersion import Dispersion, a_dispersion, a_scatter
+from controller.analysis.swift import changer, maker
 from controller.domain.evidence import StreamEvidence, Tally
 from controller.domain.measure import Measurement
 from controller.domain.rollout import Margin, ModelRollout, Slo, StageKind
 
 NONE = Tally()
-FIELDS = tuple(field.name for field in fields(StreamEvidence))
 MOST_STARTED = 10
 """Bets a detector starts for one measurement, however long the gap before it: a clock that jumps is no evidence."""
+
+a_tally = maker(Tally)
+_with_tallies = changer(StreamEvidence, "all", "proof", "cohort", "live", "stage", "stable")
+_with_stable = changer(StreamEvidence, "stable")
+_with_block = changer(StreamEvidence, "block", "block_ticks")
+_with_bets = changer(
+    StreamEvidence, "log_s", "reserve", "ticks", "surplus", "peak", "change", "block", "block_ticks"
+)  # fmt: skip
+_with_comparison = changer(
+    StreamEvidence,
+    "log_s", "reserve", "ticks", "memory", "block", "block_stable", "block_ticks", "block_weight", "peak",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Booking:
     """How this tick's counts of one SLO are booked. `weight`: the candidate's percent of the traffic.
 
-    `frozen`: the judge's alarm rang on stable too, so that the candidate's own rate says nothing.
+    `frozen`: the judge's alarm rang on stable too, so that the candidate's own rate says nothing. `block_ticks` are
+    judged together; `start` is the part of the money staked at once.
     """
 
     slo: Slo
@@ -29,61 +41,48 @@ class Booking:
     verified: bool
     weight: int
     frozen: bool
+    block_ticks: int
+    start: float
 
     def book(self, stream: StreamEvidence, arm: Measurement | None, beside: Measurement | None) -> StreamEvidence:
-        """All that changes in one copy: this runs for every stream of every rollout at every tick."""
-        changes: dict[str, Any] = {}
-        seen = beside is not None and beside.blind is None
-        if beside is not None and seen:
-            changes["stable"] = _plus(stream.stable, beside)
-        if arm is not None and arm.blind is None and self.stage is not None and arm.ticks > 0:
-            stable = Tally(beside.bad, beside.total) if beside is not None and seen else NONE
-            changes |= self._bet(stream, arm, stable)
-            changes |= {name: _plus(getattr(stream, name), arm) for name in self._tallies()}
-        return _changed(stream, changes) if changes else stream
-
-    def _bet(self, stream: StreamEvidence, arm: Measurement, stable: Tally) -> dict[str, Any]:
+        """The stream with this tick's counts of the candidate (`arm`) and of stable (`beside`)."""
+        told = beside if beside is not None and beside.blind is None else None
+        beside_now = plus(stream.stable, told) if told is not None else stream.stable
+        if arm is None or arm.blind is not None or self.stage is None or arm.ticks <= 0:
+            return _with_stable(stream, beside_now) if told is not None else stream
         if stream.against == "stable":
-            return self._relative(stream, arm, stable)
-        gathered = Tally(stream.block.bad + arm.bad, stream.block.total + arm.total)
+            stable = a_tally(told.bad, told.total) if told is not None else NONE
+            return self._tallied(self._relative(stream, arm, stable), arm, beside_now)
+        return self._tallied(self._gathered(stream, arm), arm, beside_now)
+
+    def _gathered(self, stream: StreamEvidence, arm: Measurement) -> StreamEvidence:
+        """The counts wait until their block is full."""
+        waiting = stream.block
+        bad, total = waiting.bad + arm.bad, waiting.total + arm.total
         ticks = stream.block_ticks + arm.ticks
-        if ticks < self._block_ticks():
-            return {"block": gathered, "block_ticks": ticks}
-        return {**self._absolute(stream, gathered, ticks), "block": NONE, "block_ticks": 0}
+        if ticks < self.block_ticks:
+            return _with_block(stream, a_tally(bad, total), ticks)
+        return self._absolute(stream, bad, total, ticks)
 
-    def _block_ticks(self) -> int:
-        block = self.rollout.block
-        return max(1, round(block / self.rollout.interval)) if block else 1
-
-    def _absolute(self, stream: StreamEvidence, counts: Tally, ticks: int) -> dict[str, Any]:
+    def _absolute(self, stream: StreamEvidence, bad: float, total: float, ticks: int) -> StreamEvidence:
         """k > n is carried to the next block: a verdict counted before its total is late, not lost."""
-        due = stream.surplus + counts.bad
-        bad = min(due, counts.total)
+        due = stream.surplus + bad
+        bad = min(due, total)
         surplus = due - bad
-        total = counts.total
         if self.frozen:
             bad, total = 0.0, 0.0
-        purse = elin.Purse(stream.log_s, stream.reserve, stream.ticks)
-        start = 1.0 if self.rollout.semantics == "average" else elin.START
-        purse = elin.advance(purse, bad, total, stream.p0, self.rollout.horizon, ticks, start)
-        started = min(ticks, MOST_STARTED)
-        detector = change.advance(change.Detector(stream.change), bad, total, stream.p0, started)
-        return {
-            "log_s": purse.log_s,
-            "reserve": purse.reserve,
-            "ticks": purse.ticks,
-            "surplus": surplus,
-            "peak": max(stream.peak, elin.log_e(purse)),
-            "change": detector.log_m,
-        }
+        purse = elin.advance(stream, bad, total, stream.p0, self.rollout.horizon, ticks, self.start)
+        detector = change.moved(stream.change, bad, total, stream.p0, min(ticks, MOST_STARTED))
+        peak = _peak(stream.peak, purse)
+        return _with_bets(stream, purse.log_s, purse.reserve, purse.ticks, surplus, peak, detector, NONE, 0)
 
-    def _relative(self, stream: StreamEvidence, arm: Measurement, stable: Tally) -> dict[str, Any]:
+    def _relative(self, stream: StreamEvidence, arm: Measurement, stable: Tally) -> StreamEvidence:
         """Only where both answer samples of the same requests."""
         if self.stage not in (StageKind.SHADOW, StageKind.CANARY):
-            return {}
+            return stream
         state = relative.advance(
             relative_of(stream),
-            Tally(arm.bad, arm.total),
+            a_tally(arm.bad, arm.total),
             stable,
             margin_of(self.slo),
             self.rollout.horizon,
@@ -91,33 +90,54 @@ class Booking:
             self.weight,
             relative.cluster(self.weight / 100),
         )
-        return {
-            "log_s": state.purse.log_s,
-            "reserve": state.purse.reserve,
-            "ticks": state.purse.ticks,
-            "memory": state.stable,
-            "block": state.block.candidate,
-            "block_stable": state.block.stable,
-            "block_ticks": state.block.ticks,
-            "block_weight": None if state.block.weight is None else int(state.block.weight),
-            "peak": max(stream.peak, relative.log_e(state)),
-        }
+        purse, block = state.purse, state.block
+        weight = None if block.weight is None else int(block.weight)
+        peak = max(stream.peak, relative.log_e(state))
+        return _with_comparison(
+            stream, purse.log_s, purse.reserve, purse.ticks, state.stable,
+            block.candidate, block.stable, block.ticks, weight, peak,
+        )  # fmt: skip
 
-    def _tallies(self) -> Iterator[str]:
-        """Names of the tallies that this tick's counts of the candidate belong to."""
-        yield "all"
-        yield "cohort" if self.stage is StageKind.COHORT else "proof"
+    def _tallied(self, stream: StreamEvidence, arm: Measurement, stable: Tally) -> StreamEvidence:
+        """The candidate's counts in every tally that they belong to, and the tally of stable beside them."""
+        if not (arm.bad or arm.total or arm.errors):
+            return stream if stable is stream.stable else _with_stable(stream, stable)
+        before = stream.all
+        whole = plus(before, arm)
+        proof, cohort, live, stage = stream.proof, stream.cohort, stream.live, stream.stage
+        # A tally that was the same as all of the stream stays so: most of them are, and one sum serves them all.
+        if self.stage is StageKind.COHORT:
+            cohort = whole if cohort is before else plus(cohort, arm)
+        else:
+            proof = whole if proof is before else plus(proof, arm)
         if self.stage is not StageKind.SHADOW:
-            yield "live"
+            live = whole if live is before else plus(live, arm)
         if self.verified:
-            yield "stage"
+            stage = whole if stage is before else plus(stage, arm)
+        return _with_tallies(stream, whole, proof, cohort, live, stage, stable)
+
+
+def booking(
+    slo: Slo, rollout: ModelRollout, stage: StageKind | None, verified: bool, weight: int, frozen: bool
+) -> Booking:
+    """How this tick's counts of `slo` are booked."""
+    block = max(1, round(rollout.block / rollout.interval)) if rollout.block else 1
+    start = 1.0 if rollout.semantics == "average" else elin.START
+    return Booking(slo, rollout, stage, verified, weight, frozen, block, start)
+
+
+def _peak(before: float, purse: elin.Purse) -> float:
+    """The greatest log E so far. Where a bound tells that this is no new one, its logarithm is not taken."""
+    if before < elin.MOST and elin.worth_at_most(purse.log_s, purse.reserve) < elin.SURELY * math.exp(before):
+        return before
+    return max(before, elin.log_worth(purse.log_s, purse.reserve))
 
 
 def relative_of(stream: StreamEvidence) -> relative.Relative:
     """The engine's state as stored in a stream."""
-    block = relative.Block(stream.block, stream.block_stable, stream.block_ticks, stream.block_weight)
-    purse = elin.Purse(stream.log_s, stream.reserve, stream.ticks)
-    return relative.Relative(stream.prior, stream.memory, purse, block)
+    block = relative.a_block(stream.block, stream.block_stable, stream.block_ticks, stream.block_weight)
+    purse = elin.a_purse(stream.log_s, stream.reserve, stream.ticks)
+    return relative.a_relative(stream.prior, stream.memory, purse, block)
 
 
 def margin_of(slo: Slo) -> Margin:
@@ -127,24 +147,22 @@ def margin_of(slo: Slo) -> Margin:
 
 def packed(state: Dispersion) -> tuple[float, ...]:
     """Dispersion as it is stored."""
-    halves = (state.now, state.before)
-    return tuple(float(value) for half in halves for value in (half.ticks, half.bad, half.total, half.squares))
+    now, old = state.now, state.before
+    return (
+        float(now.ticks), float(now.bad), float(now.total), float(now.squares),
+        float(old.ticks), float(old.bad), float(old.total), float(old.squares),
+    )  # fmt: skip
 
 
 def unpacked(stored: tuple[float, ...]) -> Dispersion:
     """The stored numbers as a state."""
-    now, before = stored[:4], stored[4:]
-    return Dispersion(Scatter(int(now[0]), *now[1:]), Scatter(int(before[0]), *before[1:]))
+    ticks, bad, total, squares, old_ticks, old_bad, old_total, old_squares = stored
+    return a_dispersion(
+        a_scatter(int(ticks), bad, total, squares), a_scatter(int(old_ticks), old_bad, old_total, old_squares)
+    )
 
 
-def _changed(stream: StreamEvidence, changes: dict[str, Any]) -> StreamEvidence:
-    """`dataclasses.replace` in half of its time: at scale it is what a tick spends most of its time on."""
-    new = object.__new__(StreamEvidence)
-    put = object.__setattr__
-    for name in FIELDS:
-        put(new, name, changes[name] if name in changes else getattr(stream, name))
-    return new
-
-
-def _plus(tally: Tally, measured: Measurement) -> Tally:
-    return Tally(tally.bad + measured.bad, tally.total + measured.total, tally.errors + measured.errors)
+def plus(tally: Tally, measured: Measurement) -> Tally:
+    """The tally and what was measured; the same one when that is nothing."""
+    bad, total, errors = measured.bad, measured.total, measured.errors
+    return a_tally(tally.bad + bad, tally.total + total, tally.errors + errors) if bad or total or errors else tally

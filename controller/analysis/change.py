@@ -9,7 +9,8 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 
-from controller.analysis.elin import BETS, LOG_BETS, factors, grown, log_sum
+from controller.analysis.elin import BETS, factors, grown, log_mean
+from controller.analysis.swift import maker
 from controller.domain.evidence import NO_MONEY
 
 FREEZE = 1_000.0
@@ -23,16 +24,29 @@ class Detector:
     log_m: tuple[float, ...] = (NO_MONEY,) * len(BETS)
 
 
+a_detector = maker(Detector)
+
+
 def advance(detector: Detector, bad: float, total: float, p0: float, ticks: int) -> Detector:
     """The detector after `bad` of `total` new answers in `ticks` nominal ticks, at objective `p0` (a rate, 0..1)."""
+    return a_detector(moved(detector.log_m, bad, total, p0, ticks))
+
+
+def moved(log_m: tuple[float, ...], bad: float, total: float, p0: float, ticks: int) -> tuple[float, ...]:
+    """The same for the bare numbers of a detector."""
     started = math.log(ticks) if ticks > 0 else NO_MONEY
-    return Detector(grown(detector.log_m, started, factors(bad, total, p0)))
+    return grown(log_m, started, factors(bad, total, p0))
+
+
+def log_m(detector: Detector) -> float:
+    """log M: the mean of the bets, in units of ticks. Detectors of several streams merge by a weighted mean of M."""
+    return log_worth(detector.log_m)
 
 
 @lru_cache(maxsize=8192)
-def log_m(detector: Detector) -> float:
-    """log M: the mean of the bets, in units of ticks. Detectors of several streams merge by a weighted mean of M."""
-    return max(log_sum(detector.log_m) - LOG_BETS, NO_MONEY)
+def log_worth(log_bets: tuple[float, ...]) -> float:
+    """log M of the state `log_bets`. Remembered: every tick asks twice per stream."""
+    return max(log_mean(log_bets), NO_MONEY)
 
 
 def threshold(ticks_per_30_days: float, allowed_false_alarms: float) -> float:

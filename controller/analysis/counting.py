@@ -1,18 +1,19 @@
 """From raw counter samples to exact new counts per SLO, version and scenario. Pure; nothing is counted twice."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import inf, isfinite
 
 from controller.analysis.asking import asks, fill, merge
-from controller.analysis.growing import Grown, History, histogram, ratio
+from controller.analysis.growing import Grown, History, eligible, histogram, ratio
 from controller.analysis.index import Indexed
+from controller.analysis.once import EARLY, Once, without_old
 from controller.analysis.remembering import owner, remembered
 from controller.analysis.slicing import slices
 from controller.domain.measure import BlindCause, Blindness, Measurement, SeriesMemory, Snapshot
 from controller.domain.names import SloName
-from controller.domain.rollout import LatencyIndicator, PromqlIndicator, Slo, Version
+from controller.domain.rollout import LatencyIndicator, PromqlIndicator, RatioIndicator, Slo, Version
 
 __all__ = ["Indexed", "asks", "measure", "merge"]
 
@@ -25,6 +26,7 @@ class _Tick:
     interval: float
     patience: float
     since: float
+    block: float
 
 
 def measure(
@@ -37,8 +39,9 @@ def measure(
     scrape_interval: timedelta,
     known_scenarios: Mapping[SloName, tuple[str, ...]],
     since: datetime | None = None,
+    block: timedelta | None = None,
 ) -> tuple[tuple[Measurement, ...], SeriesMemory]:
-    """New counts since `memory`, and the memory for the next tick.
+    """New counts since `memory`, and the memory for the next tick. In each `block` a user has one bad answer at most.
 
     The first tick of an SLO and version sets the baseline and counts nothing (`ticks` 0). A series seen later for the
     first time counts from 0, but for what it counted up to `since`. A blind measurement leaves its memory as it was.
@@ -47,7 +50,8 @@ def measure(
     index = snapshot if isinstance(snapshot, Indexed) else Indexed(snapshot)
     start = since.timestamp() if since else -inf
     patience = 3 * scrape_interval.total_seconds()
-    tick = _Tick(index, memory, now.timestamp(), interval.total_seconds(), patience, start)
+    span = (block - EARLY * interval).total_seconds() if block is not None and block > interval else 0.0
+    tick = _Tick(index, memory, now.timestamp(), interval.total_seconds(), patience, start, span)
     found: list[Measurement] = []
     learned: dict[str, tuple[float, float]] = {}
     asked, sighted = set[str](), set[str]()
@@ -62,7 +66,7 @@ def measure(
             asked.add(owner(slo.name, version.name))
             if update:
                 sighted.add(owner(slo.name, version.name))
-    return tuple(found), remembered(memory, learned, sighted, asked, tick.now)
+    return tuple(found), remembered(without_old(memory, tick.now, span), learned, sighted, asked, tick.now)
 
 
 def _counts(
@@ -75,9 +79,19 @@ def _counts(
     if isinstance(grown, Blindness):
         return _all_blind(slo, version, grown, known), {}
     ticks = _ticks(grown, began, tick.interval)
-    measured = slices(slo, version.name, grown.parts, ticks, known, tick.now - tick.patience)
+    once = _once(slo, who, tick)
+    measured = slices(slo, version.name, grown.parts, ticks, known, tick.now - tick.patience, once)
     newest = max(grown.newest, began[0]) if began else grown.newest
-    return measured, {**grown.memory, mark: (newest, 0.0)}
+    learned = {**grown.memory, mark: (newest, 0.0), **(once.learned if once else {})}
+    if not isinstance(slo.indicator, RatioIndicator) or slo.indicator.eligible is None:
+        return measured, learned
+    arrived = eligible(slo.indicator, version.identity, tick.index, history)
+    return (replace(measured[0], eligible=arrived.counted), *measured[1:]), {**learned, **arrived.memory}
+
+
+def _once(slo: Slo, who: str, tick: _Tick) -> Once | None:
+    label = slo.indicator.once_per if isinstance(slo.indicator, RatioIndicator) else None
+    return Once(label, who, tick.memory, tick.now, tick.block) if label is not None else None
 
 
 def _grown(slo: Slo, version: Version, index: Indexed, history: History) -> Grown | Blindness:

@@ -5,6 +5,8 @@ Pearson's dispersion of the counts per tick, kept online in four numbers per hal
 
 from dataclasses import dataclass, field
 
+from controller.analysis.swift import maker
+
 
 @dataclass(frozen=True, slots=True)
 class Scatter:
@@ -24,15 +26,18 @@ class Dispersion:
     before: Scatter = field(default_factory=Scatter)
 
 
+a_scatter, a_dispersion = maker(Scatter), maker(Dispersion)
+
+
 def advance(state: Dispersion, bad: float, total: float, window: int) -> Dispersion:
     """The state after one tick's `bad` of `total` answers; `window` is what to remember, in ticks with answers."""
     if total <= 0:
         return state
     if state.now.ticks >= max(1, window // 2):
-        state = Dispersion(Scatter(), state.now)
+        state = a_dispersion(a_scatter(), state.now)
     now = state.now
-    grown = Scatter(now.ticks + 1, now.bad + bad, now.total + total, now.squares + bad * bad / total)
-    return Dispersion(grown, state.before)
+    grown = a_scatter(now.ticks + 1, now.bad + bad, now.total + total, now.squares + bad * bad / total)
+    return a_dispersion(grown, state.before)
 
 
 def dispersion(state: Dispersion) -> float:
@@ -47,4 +52,4 @@ def dispersion(state: Dispersion) -> float:
 
 def _sum(one: Scatter, other: Scatter) -> Scatter:
     ticks, bad, total = one.ticks + other.ticks, one.bad + other.bad, one.total + other.total
-    return Scatter(ticks, bad, total, one.squares + other.squares)
+    return a_scatter(ticks, bad, total, one.squares + other.squares)

@@ -28,6 +28,9 @@ class History:
     def key(self, row: Row) -> str:
         return f"{self.owner}: {row.key}"
 
+    def key_of(self, name: str) -> str:
+        return f"{self.owner}: {name}"
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -53,6 +56,39 @@ class Grown:
     memory: dict[str, tuple[float, float]]
     newest: float
     fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """New answers that are to be judged, and what to remember. `counted` is None while they cannot be counted."""
+
+    counted: float | None
+    memory: dict[str, tuple[float, float]]
+
+
+def eligible(indicator: RatioIndicator, identity: Identity, index: Indexed, history: History) -> Arrived:
+    """Growth of the answers that were sampled for judging. That it cannot be counted blinds nobody: it proves nothing.
+
+    Tracked by itself, so that it may begin in the middle of a run: what was counted before is history then.
+    """
+    assert indicator.eligible is not None
+    rows = _visible(indicator.eligible, identity, index, history)
+    if isinstance(rows, Blindness):
+        return Arrived(None, {})
+    mark = history.key_of(f"eligible: {said(indicator.eligible, identity)}")
+    began = history.memory.get(mark)
+    weigh, whole = _weigher(indicator), 0.0
+    memory = {mark: (history.now, 0.0)}
+    for row in rows:
+        key = history.key_of(f"eligible: {row.key}")
+        try:
+            grown, memory[key] = growth(
+                row.samples, row.samples[-1] if began is None else history.memory.get(key), history.since
+            )
+        except NotACounterError:
+            return Arrived(None, {})
+        whole += weigh(row) * grown
+    return Arrived(None if began is None else whole, memory)
 
 
 def ratio(indicator: RatioIndicator, identity: Identity, index: Indexed, history: History) -> Grown | Blindness:

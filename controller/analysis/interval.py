@@ -14,6 +14,8 @@ from controller.domain.evidence import NO_MONEY
 UP = (1.05, 1.1, 1.2, 1.4, 1.8, 2.5, 4.0, 8.0)
 DOWN = tuple(1 / ratio for ratio in UP)
 UP_LOG, DOWN_LOG = (tuple((ratio, math.log(ratio)) for ratio in ratios) for ratios in (UP, DOWN))
+LOG_RATIOS = math.log(len(UP))
+ROUNDING = 1e-6
 STEPS = 100
 REACH = 1.7
 
@@ -42,7 +44,12 @@ def lies_below(bound: float, bad: float, total: float, dispersion: float = 1.0, 
     if bound >= 1 or total <= 0 or bad >= bound * total:
         return bound >= 1
     k, n = bad / dispersion, total / dispersion
-    return _log_mix(DOWN_LOG, k, n, bound) >= math.log(1 / alpha)
+    rest, limit = n - k, math.log(1 / alpha)
+    most = max([k * log_r + rest * fall for log_r, fall in _falls(bound)])
+    # The mixture lies between its largest term and that divided by their number. Nearly always this settles it.
+    if most < limit - ROUNDING:
+        return False
+    return most - LOG_RATIOS >= limit + ROUNDING or _log_mix(DOWN_LOG, k, n, bound) >= limit
 
 
 @lru_cache(maxsize=4096)
@@ -57,6 +64,12 @@ def interval(bad: float, total: float, alpha: float = 0.05, dispersion: float = 
     lower = 0.0 if k <= 0 else _crossing(lambda p: _log_mix(UP_LOG, k, n, p) - limit, k / n, k / n - far, 1e-15)
     upper = 1.0 if k >= n else _crossing(lambda p: _log_mix(DOWN_LOG, k, n, p) - limit, k / n, k / n + far, 1 - 1e-15)
     return lower, upper
+
+
+@lru_cache(maxsize=1024)
+def _falls(p: float) -> tuple[tuple[float, float], ...]:
+    """For each ratio below 1 what a bad and a good answer add at the rate `p`: the same few limits are asked for."""
+    return tuple((log_r, math.log1p(-r * p) - math.log1p(-p)) for r, log_r in DOWN_LOG)
 
 
 def _log_mix(ratios: Sequence[tuple[float, float]], k: float, n: float, p: float) -> float:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from controller.analysis.elin import log_sum
+from controller.analysis.swift import maker
 from controller.domain.evidence import NO_MONEY, Against
 from controller.domain.names import SloName
 from controller.domain.rollout import OnBreach
@@ -33,6 +34,9 @@ class Entry:
         return math.log(share) + self.log_e if share > 0 else NO_MONEY
 
 
+an_entry = maker(Entry)
+
+
 def merge(entries: Sequence[Entry], reserve: float = 0.0) -> float:
     """log of the weighted mean; `reserve` is weight that no stream holds yet and counts as 1."""
     parts = [entry.log_part for entry in entries]
@@ -45,6 +49,6 @@ def read(
     """The ledger at this tick: breached when the merged value reaches the limit. The largest part is the guilty one."""
     total = merge(entries, reserve) if entries else NO_MONEY
     breached = total >= log_limit
-    worst = max(entries, key=lambda entry: entry.log_part, default=None)
-    named = (worst.slo, worst.scenario, worst.against) if breached and worst else None
+    worst = max(entries, key=lambda entry: entry.log_part, default=None) if breached else None
+    named = (worst.slo, worst.scenario, worst.against) if worst else None
     return LedgerVerdict(action, total, log_limit, breached, named, kind)

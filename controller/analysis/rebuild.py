@@ -98,6 +98,11 @@ def _spent(slo: SloEvidence, part: float) -> SloEvidence:
     return replace(slo, streams=tuple(replace(stream, budget=stream.budget * part) for stream in slo.streams))
 
 
+def answers_in(evidence: Evidence) -> float:
+    """How many judged answers of the candidate are in it, over all SLOs."""
+    return sum(slo.streams[0].all.total for slo in evidence.slos if slo.streams)
+
+
 def rested(evidence: Evidence) -> Evidence:
     """The same counts for a run that begins later: what was true only of that moment is forgotten."""
     return replace(evidence, slos=tuple(_at_rest(slo) for slo in evidence.slos), first_bad_at=None)

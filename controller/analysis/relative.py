@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass, field
 
 from controller.analysis import elin
+from controller.analysis.swift import maker
 from controller.domain.evidence import NO_MONEY, Tally
 from controller.domain.rollout import Margin as Margin  # its users speak of it as part of this engine
 
@@ -43,6 +44,9 @@ class Relative:
     def guess(self) -> float:
         """Stable's rate as known from closed blocks."""
         return self.stable.bad / self.stable.total
+
+
+a_tally, a_block, a_relative = maker(Tally), maker(Block), maker(Relative)
 
 
 def fresh(expected: float) -> Relative:
@@ -90,8 +94,8 @@ def advance(
     if state.block.ticks > 0 and state.block.weight != weight:
         state = _close(state, horizon, None, margin, m)
     block = state.block
-    block = Block(_plus(block.candidate, candidate), _plus(block.stable, stable), block.ticks + ticks, weight)
-    state = Relative(state.prior, state.stable, state.purse, block)
+    block = a_block(_plus(block.candidate, candidate), _plus(block.stable, stable), block.ticks + ticks, weight)
+    state = a_relative(state.prior, state.stable, state.purse, block)
     if block.candidate.total <= 0 or block.stable.total <= 0:
         return state
     return _close(state, horizon, block, margin, m)
@@ -107,15 +111,15 @@ def _close(state: Relative, horizon: int, told: Block | None, margin: Margin, m:
     block = state.block
     staked = elin.advance(state.purse, 0.0, 0.0, 0.0, horizon, block.ticks)
     purse = staked if told is None else _bet(staked, told, margin, state.guess, m)
-    rest = Block(_surplus(block.candidate), _surplus(block.stable))
-    return Relative(state.prior, _learn(state, block.stable), purse, rest)
+    rest = a_block(_surplus(block.candidate), _surplus(block.stable))
+    return a_relative(state.prior, _learn(state, block.stable), purse, rest)
 
 
 def _bet(purse: elin.Purse, block: Block, margin: Margin, guess: float, m: int) -> elin.Purse:
     candidate, stable = _counted(block.candidate), _counted(block.stable)
     factors = (log_factor(bet, candidate, stable, margin, guess, m) for bet in elin.BETS)
     pairs = zip(purse.log_s, factors, strict=True)
-    return elin.Purse(tuple(max(s + min(f, elin.CAP), NO_MONEY) for s, f in pairs), purse.reserve, purse.ticks)
+    return elin.a_purse(tuple(max(s + min(f, elin.CAP), NO_MONEY) for s, f in pairs), purse.reserve, purse.ticks)
 
 
 def _learn(state: Relative, seen: Tally) -> Tally:
@@ -123,16 +127,16 @@ def _learn(state: Relative, seen: Tally) -> Tally:
         return state.stable
     counted, fade = _counted(seen), (1 - MEMORY) * PRIOR_ANSWERS
     bad = MEMORY * state.stable.bad + counted.bad + fade * state.prior
-    return Tally(bad, MEMORY * state.stable.total + counted.total + fade)
+    return a_tally(bad, MEMORY * state.stable.total + counted.total + fade)
 
 
 def _plus(one: Tally, other: Tally) -> Tally:
-    return Tally(one.bad + other.bad, one.total + other.total)
+    return a_tally(one.bad + other.bad, one.total + other.total)
 
 
 def _counted(tally: Tally) -> Tally:
-    return Tally(min(tally.bad, tally.total), tally.total)
+    return a_tally(min(tally.bad, tally.total), tally.total)
 
 
 def _surplus(tally: Tally) -> Tally:
-    return Tally(max(0.0, tally.bad - tally.total))
+    return a_tally(max(0.0, tally.bad - tally.total))

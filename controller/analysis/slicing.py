@@ -4,28 +4,34 @@ from collections.abc import Iterable, Sequence
 from math import fsum
 
 from controller.analysis.growing import Part
+from controller.analysis.once import Once
 from controller.domain.measure import BlindCause, Blindness, Measurement
 from controller.domain.names import VersionName
-from controller.domain.rollout import RatioIndicator, Scenarios, Slo
+from controller.domain.rollout import Scenarios, Slo
 
 Sums = dict[str, tuple[float, float, float]]
 NOTHING = (0.0, 0.0, 0.0)
 
 
 def slices(
-    slo: Slo, version: VersionName, parts: Sequence[Part], ticks: int, known: Sequence[str], oldest: float
+    slo: Slo,
+    version: VersionName,
+    parts: Sequence[Part],
+    ticks: int,
+    known: Sequence[str],
+    oldest: float,
+    once: Once | None = None,
 ) -> tuple[Measurement, ...]:
     """One measurement for all parts, then one per scenario: required, known, and label values not seen before.
 
     Parts whose last sample lies before `oldest` (unix seconds) are no sign of life of a scenario.
     """
-    once_per = slo.indicator.once_per if isinstance(slo.indicator, RatioIndicator) else None
-    pooled = _summed(parts, once_per)
+    pooled = _summed(parts, once)
     whole = Measurement(slo.name, version, None, *pooled, ticks=ticks)
     if slo.scenarios is None:
         return (whole,)
     names = _names(slo.scenarios, parts, known)
-    sums = _by_value(slo.scenarios.label, parts, once_per)
+    sums = _by_value(slo.scenarios.label, parts, once)
     alive = {part.labels.get(slo.scenarios.label, "") for part in parts if part.newest >= oldest}
     alive_bad = {part.labels.get(slo.scenarios.label, "") for part in parts if part.is_bad and part.newest >= oldest}
     return (
@@ -68,31 +74,14 @@ def _names(scenarios: Scenarios, parts: Iterable[Part], known: Sequence[str]) ->
     return list(dict.fromkeys((*scenarios.required, *known, *seen)))
 
 
-def _by_value(label: str, parts: Iterable[Part], once_per: str | None) -> Sums:
+def _by_value(label: str, parts: Iterable[Part], once: Once | None) -> Sums:
     groups: dict[str, list[Part]] = {}
     for part in parts:
         groups.setdefault(part.labels.get(label, ""), []).append(part)
-    return {value: _summed(group, once_per) for value, group in groups.items()}
+    return {value: _summed(group, once, value) for value, group in groups.items()}
 
 
-def _summed(parts: Sequence[Part], once_per: str | None) -> tuple[float, float, float]:
+def _summed(parts: Sequence[Part], once: Once | None, where: str | None = None) -> tuple[float, float, float]:
     """Bad, total, errors; exactly rounded, so that the order of series makes no difference even to weighed counts."""
-    bad = fsum([part.bad for part in parts]) if once_per is None else _bad_once(parts, once_per)
+    bad = fsum([part.bad for part in parts]) if once is None else once.bad(parts, where)
     return bad, fsum([part.total for part in parts]), fsum([part.errors for part in parts])
-
-
-def _bad_once(parts: Sequence[Part], label: str) -> float:
-    """Bad answers, of each value of `label` at most one: the one that stands for most.
-
-    What has no such label counts in full: nobody's bad answers are hidden behind those of somebody else.
-    """
-    groups: dict[str, list[Part]] = {}
-    for part in parts:
-        if part.bad > 0:
-            groups.setdefault(part.labels.get(label, ""), []).append(part)
-    unnamed = fsum([part.bad for part in groups.pop("", ())])
-    return fsum([unnamed, *(_once(group) for group in groups.values())])
-
-
-def _once(parts: Sequence[Part]) -> float:
-    return min(fsum([part.bad for part in parts]), max(part.weight for part in parts))

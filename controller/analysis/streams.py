@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
-from controller.analysis.judge_error import JudgeError, for_rollback
+from controller.analysis.judge_error import JudgeError, for_promotion, for_rollback
 from controller.analysis.relative import prior
 from controller.domain.evidence import Evidence, SloEvidence, StreamEvidence
 from controller.domain.names import Digest, SloName
@@ -55,12 +56,24 @@ def pair(slo: Slo, scenario: str | None, weight: float, budget: float) -> tuple[
 def limit(slo: Slo) -> float:
     """The objective as this SLO's judge would report it, for a rollback (statistics, section 6)."""
     assert slo.max_bad is not None
-    return for_rollback(slo.max_bad, error_of(slo))
+    return _for_rollback(slo.max_bad, error_of(slo))
+
+
+def proof_limit(slo: Slo) -> float:
+    """The objective as this SLO's judge would report it, for a proof."""
+    assert slo.max_bad is not None
+    return _for_promotion(slo.max_bad, error_of(slo))
 
 
 def error_of(slo: Slo) -> JudgeError:
     """How the judge of this SLO errs, as the spec says."""
-    return JudgeError(slo.judge.sensitivity, slo.judge.specificity)
+    return _judge_error(slo.judge.sensitivity, slo.judge.specificity)
+
+
+# Asked for every SLO at every tick, and the answers change with the spec alone.
+_judge_error = lru_cache(maxsize=1024)(JudgeError)
+_for_rollback = lru_cache(maxsize=1024)(for_rollback)
+_for_promotion = lru_cache(maxsize=1024)(for_promotion)
 
 
 def discover(known: SloEvidence, slo: Slo, scenarios: Sequence[str]) -> SloEvidence:
@@ -69,9 +82,9 @@ def discover(known: SloEvidence, slo: Slo, scenarios: Sequence[str]) -> SloEvide
     Before anything was counted the weights are still free: then all scenarios share equally.
     """
     have = {stream.scenario for stream in known.streams}
-    new = sorted(set(scenarios) - have)
-    if not new or slo.max_bad is None:
+    if have.issuperset(scenarios) or slo.max_bad is None:
         return known
+    new = sorted(set(scenarios) - have)
     if all(stream.ticks == 0 for stream in known.streams):
         weight = sum(stream.weight for stream in known.streams) + known.reserve_weight
         everyone = sorted({name for name in have if name is not None} | set(new))

@@ -95,6 +95,7 @@ def _line(state: dict[str, Any]) -> str:
         saw = f" ({_saw(facts)})" if "answers" in facts else ""
         return f"trusted{saw}: a version that is worse than stable is rolled back"
     withdrawn = f"; withdrawn by {facts['by']}: {facts['said']}" if "said" in facts else ""
+    withdrawn = f"; it was, until {facts['at']}: {facts['why']}" if "why" in facts else withdrawn
     return f"not trusted: a version that is worse than stable is held, not rolled back{withdrawn}"
 
 

@@ -5,7 +5,23 @@ from typing import Annotated
 import typer
 
 from controller import __version__
-from controller.cli import aa, asks, backtest, demo, explain, get, history, lint, plan, route, run, simulate, watch
+from controller.cli import (
+    aa,
+    asks,
+    backtest,
+    demo,
+    doctor,
+    explain,
+    get,
+    history,
+    lint,
+    plan,
+    route,
+    run,
+    simulate,
+    templates,
+    watch,
+)
 
 app = typer.Typer(
     name="tidegate",
@@ -33,5 +49,21 @@ def _root(
     """Staged rollouts for LLMs that roll back by themselves when harm or hallucination goes over its limit."""
 
 
-for _commands in (run, demo, lint, plan, simulate, backtest, get, watch, history, explain, asks, aa, route):
+for _commands in (
+    run,
+    demo,
+    lint,
+    templates,
+    plan,
+    simulate,
+    backtest,
+    get,
+    watch,
+    history,
+    explain,
+    asks,
+    aa,
+    route,
+    doctor,
+):
     _commands.register(app)

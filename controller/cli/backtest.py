@@ -67,7 +67,7 @@ def backtest(
     The run begins one interval before the first tick. The data plane obeys at once, approvals are given, and what is
     not mentioned in a tick had no new answers. After the run's end its phase stays, and the counts are judged on.
     """
-    from controller.decision.replay import replay
+    from controller.decision.replay import judged_at_once, replay
 
     rollout = read_rollout(spec, name)
     if sum(source is not None and source is not False for source in (counts, prometheus, journal)) != 1:
@@ -76,7 +76,8 @@ def backtest(
         frames: Iterable[Frame]
         if counts is not None:
             base, frames = stable_of(rollout, stable), _from_counts(counts, rollout)
-            gc.freeze()  # a month of counts holds no cycles; looking through them again and again takes a fifth of all
+            rollout = judged_at_once(rollout)
+            gc.disable()  # neither counts nor ticks hold cycles; to look for them again and again takes a fifth of all
         elif prometheus is not None:
             base = stable_of(rollout, stable)
             frames = _from_prometheus(prometheus, step, rollout, base)
@@ -88,7 +89,7 @@ def backtest(
         try:
             story = _follow(rollout, base, replay(rollout, base, frames), picture, output)
         finally:
-            gc.unfreeze()
+            gc.enable()
     if output is OutputFormat.TEXT:
         story.show()
 

@@ -7,7 +7,7 @@ from math import inf
 from typing import Any
 
 from controller.cli.output import Code, CommandError
-from controller.decision.replay import Frame
+from controller.decision.replay import STREAM_OF, Frame
 from controller.domain.measure import Measurement
 from controller.domain.names import SloName, VersionName
 from controller.domain.rollout import ModelRollout
@@ -17,6 +17,7 @@ SHOWN = 50
 REMEMBERED = 100_000
 MOST = 1e300
 NUMBERS = ("bad", "total", "errors")
+TWICE = "the same SLO, version and scenario is counted twice"
 EXAMPLE = (
     '{"at": "2026-11-22T10:00:00Z", '
     '"counts": [{"slo": "harm", "version": "v12", "scenario": null, "bad": 1, "total": 120}]}'
@@ -78,21 +79,32 @@ class _Reader:
         return Frame(at, self._measurements(counts, ticks), ticks)
 
     def _measurements(self, counts: list[Any], ticks: int) -> tuple[Measurement, ...]:
+        made = self._made
+        try:
+            found = [made[(ticks, *one, *one.values())] for one in counts]
+        except (AttributeError, KeyError, TypeError):
+            found = self._looked_at(counts, ticks)
+        if len(set(map(STREAM_OF, found))) < len(found):
+            raise _WrongError(TWICE)
+        return tuple(found)
+
+    def _looked_at(self, counts: list[Any], ticks: int) -> list[Measurement]:
+        """Each by itself, and all that is wrong with them."""
         found, wrong = [], []
         for place, one in enumerate(counts):
             try:
                 found.append(self._measurement(one, ticks))
             except _WrongError as error:
                 wrong.append(f"counts[{place}]: {error}")
-        if len({(one.slo, one.version, one.scenario) for one in found}) < len(found):
-            wrong.append("the same SLO, version and scenario is counted twice")
+        if len(set(map(STREAM_OF, found))) < len(found):
+            wrong.append(TWICE)
         if wrong:
             raise _WrongError("; ".join(wrong))
-        return tuple(found)
+        return found
 
     def _measurement(self, one: Any, ticks: int) -> Measurement:
         try:
-            key = (*one.items(), ticks)
+            key = (ticks, *one, *one.values())
             known = self._made.get(key)
         except (AttributeError, TypeError):
             known, key = None, ()

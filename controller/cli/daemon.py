@@ -1,15 +1,15 @@
-"""Asks the running daemon, and says what to do when none answers."""
+"""Asks the running daemon, or who stands in for it, and says what to do when none answers."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from controller.cli.desk import DESK, View
 from controller.cli.output import Code, CommandError, working
 from controller.web import client
 
-View = Mapping[str, Any]
-"""The JSON of the daemon, as `controller.runtime.views` makes it."""
+__all__ = ["View", "ask", "follow", "socket_of"]
 
 
 def socket_of(state_dir: Path, socket: Path | None) -> Path:
@@ -19,12 +19,20 @@ def socket_of(state_dir: Path, socket: Path | None) -> Path:
 
 def ask(path: Path, verb: str, args: Mapping[str, object], todo: str = "") -> dict[str, Any]:
     """One answer. `todo` is what else can be done when no daemon answers. Raises CommandError."""
+    desk = DESK.get()
+    if desk is not None:
+        with working(f"asking the cluster ({verb}) ..."):
+            return desk.call(verb, args)
     with _translated(todo), working(f"asking the daemon ({verb}) ..."):
         return client.call(path, verb, args)
 
 
 def follow(path: Path, name: str) -> Iterator[dict[str, Any]]:
     """The rollout at every change. Raises CommandError when the daemon goes away."""
+    desk = DESK.get()
+    if desk is not None:
+        yield from desk.stream(name)
+        return
     with _translated():
         yield from client.stream(path, "watch", {"name": name})
 

@@ -19,6 +19,8 @@ from controller.cli.tree import rollout_tree
 from controller.demo.run import Show
 
 REDRAW_PER_SECOND = 4
+COUNTED = "that Envoy counts"
+"""Whose counts the shares are, when the result does not say."""
 
 
 class PipeShow:
@@ -125,11 +127,12 @@ def alert_lines(payload: Mapping[str, object]) -> list[str]:
 def result_lines(result: Mapping[str, object]) -> list[str]:
     """Each run in one sentence."""
     runs = result.get("runs")
-    return [_sentence(run) for run in runs] if isinstance(runs, list) else []
+    counted = str(result.get("counted", COUNTED))
+    return [_sentence(run, counted) for run in runs] if isinstance(runs, list) else []
 
 
-def _sentence(run: Mapping[str, object]) -> str:
-    share = f"{run['version']} has {run['candidate_share_verified']} % of the requests that Envoy counts"
+def _sentence(run: Mapping[str, object], counted: str) -> str:
+    share = f"{run['version']} has {run['candidate_share_verified']} % of the requests {counted}"
     if run["outcome"] == "promoted":
         return f"{run['version']} was promoted: {share}"
     return (
@@ -139,7 +142,7 @@ def _sentence(run: Mapping[str, object]) -> str:
 
 
 def _table(result: Mapping[str, object]) -> Table:
-    table = Table(title="What happened, as Envoy counted it")
+    table = Table(title=f"What happened, by the requests {result.get('counted', COUNTED)}")
     for name in ("version", "outcome", "share now", "requests served", "bad answers served", "breach → zero"):
         table.add_column(name)
     runs = result.get("runs")

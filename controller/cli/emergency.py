@@ -11,7 +11,7 @@ from controller.cli.output import Code, CommandError
 from controller.domain.names import RolloutKey, VersionName
 from controller.domain.traffic import RouterUnavailableError, RouteSeen, RouteTable
 from controller.ports import Clock, TrafficRouter
-from controller.spec.yaml_text import read_documents
+from controller.runtime.config_dirs import below, in_specs
 from controller.traffic import breakglass, router_for
 from controller.traffic.envoy_files import ConfigFolder
 from controller.traffic.envoy_names import ROUTES_FILE, Role, cluster_name, emergency_key, owner
@@ -26,6 +26,13 @@ class Place:
 
     key: RolloutKey
     config_dir: str
+
+    proof = "verified in Envoy's counters"
+    holder = "Envoy holds"
+
+    def told(self) -> dict[str, object]:
+        """For machines."""
+        return {"config_dir": self.config_dir}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +58,7 @@ def places(name: str, config_dir: Path | None, rollouts: list[Path], state_dir: 
     if config_dir is not None:
         folders = [config_dir]
     else:
-        folders = [path for folder in rollouts for path in _in_specs(folder)] or _below(state_dir)
+        folders = [path for folder in rollouts for path in in_specs(folder)] or below(state_dir)
     for folder in dict.fromkeys(path.absolute() for path in folders):
         keys = breakglass.known_rollouts(str(folder))
         exact = [key for key in keys if key == RolloutKey.parse(name)]
@@ -76,34 +83,6 @@ def the_place(name: str, config_dir: Path | None, rollouts: list[Path], state_di
     )
 
 
-def _in_specs(folder: Path) -> Iterator[Path]:
-    """The `configDir`s that specs name, broken specs too."""
-    files = [folder] if folder.is_file() else sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")])
-    for file in files:
-        try:
-            text = file.read_text("utf-8", errors="replace")
-        except OSError:
-            continue
-        for document in read_documents(text):
-            yield from (Path(found) for found in _config_dirs(document.value))
-
-
-def _config_dirs(value: object) -> Iterator[str]:
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            if name == "configDir" and isinstance(inner, str):
-                yield inner
-            else:
-                yield from _config_dirs(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _config_dirs(inner)
-
-
-def _below(state_dir: Path) -> list[Path]:
-    return sorted({path.parent for path in state_dir.rglob("tidegate.*.json")})
-
-
 def to_stable(place: Place, clock: Clock) -> Ending:
     """Send everything to stable and watch Envoy's counters until nothing else was counted for a second."""
     try:
@@ -119,7 +98,7 @@ def to_stable(place: Place, clock: Clock) -> Ending:
 
 def _router(place: Place) -> TrafficRouter:
     binding = Record.read(ConfigFolder(place.config_dir), place.key).binding
-    target = replace(binding.route.target, config_dir=place.config_dir)
+    target = replace(binding.route.envoy, config_dir=place.config_dir)
     return router_for(replace(binding, route=replace(binding.route, target=target)))
 
 
@@ -168,7 +147,7 @@ def by_hand(place: Place, stable: VersionName | None) -> list[str]:
         '  and remove "request_mirror_policies"; then change "version_info" to any new text.',
     ]
     try:
-        admin = Record.read(ConfigFolder(place.config_dir), place.key).binding.route.target.admin
+        admin = Record.read(ConfigFolder(place.config_dir), place.key).binding.route.envoy.admin
     except RouterUnavailableError:
         return told
     return [

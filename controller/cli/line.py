@@ -66,7 +66,7 @@ def traffic_words(view: View) -> str:
     traffic, counted = view["traffic"], view["traffic"]["counted"]
     who, wanted = _wanted(view)
     if counted is None:
-        return f"{who}: {wanted} wanted" + (", nothing counted yet" if view["run"] else "")
+        return f"{who}: {wanted} wanted" + (", nothing counted yet" if _counts(view) else "")
     if traffic["mirror"]:
         share, got = counted["mirror_share"], counted["mirrored"]
     else:
@@ -75,6 +75,11 @@ def traffic_words(view: View) -> str:
     shown = "no request counted yet" if share is None else f"{share:.3g} % counted by Envoy ({got:,}/{whole:,})"
     flying = f", {counted['in_flight']} in flight" if counted["in_flight"] and not traffic["candidate"] else ""
     return f"{who}: {wanted} wanted, {shown}{flying}"
+
+
+def _counts(view: View) -> bool:
+    """Is there a run on a route whose data plane counts requests?"""
+    return view["run"] is not None and bool(view["run"].get("counts", True))
 
 
 def _wanted(view: View) -> tuple[str, str]:

@@ -17,7 +17,8 @@ from controller.cli.words import many
 if TYPE_CHECKING:
     from controller.domain.names import RolloutKey
     from controller.domain.problem import SpecProblem
-    from controller.domain.rollout import Provenance
+    from controller.domain.rollout import ModelRollout, Provenance
+    from controller.spec.templates import Template, Templates
 
 SUFFIXES = (".yaml", ".yml")
 MANY_FILES = 100
@@ -26,11 +27,17 @@ MANY_FILES = 100
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """One document: what is wrong with it, and which rollout it is when that could be read."""
+    """One document: what is wrong with it or could be better, and which rollout it is when that could be read.
+
+    `template` when it is one. `waits`: it uses templates, which may lie in other files.
+    """
 
     problems: "tuple[SpecProblem, ...]"
     key: "RolloutKey | None"
     place: "Provenance"
+    notes: tuple[str, ...] = ()
+    template: "Template | None" = None
+    waits: bool = False
 
 
 def register(app: typer.Typer) -> None:
@@ -48,12 +55,16 @@ def lint(
     with working("reading ..."), _no_garbage():
         paths = list(found(files))
         checked = _checked(paths)
+        checked = _with_templates(checked)
         problems = sorted([*(problem for one in checked for problem in one.problems), *_clashes(checked)])
     rollouts = sum(1 for one in checked if one.key is not None)
+    notes = [f"{one.place.file}:{one.place.line}: {note}" for one in checked for note in one.notes]
     if output is OutputFormat.JSON:
-        emit({"files": len(paths), "rollouts": rollouts, "problems": [as_json(one) for one in problems]})
+        told = [as_json(one) for one in problems]
+        emit({"files": len(paths), "rollouts": rollouts, "problems": told, "notes": notes})
     else:
         show(problems, len(paths), rollouts)
+        show_notes(notes)
     if problems:
         raise typer.Exit(int(Code.WRONG_USE))
 
@@ -97,21 +108,45 @@ def _checked(paths: Sequence[Path]) -> list[Checked]:
         return [one for found_in in pool.map(_read, paths, chunksize=25) for one in found_in]
 
 
-def _read(path: Path) -> list[Checked]:
-    from controller.spec.parse import parse_bytes, unreadable
+def _with_templates(checked: list[Checked]) -> list[Checked]:
+    """Files whose rollouts use templates are read once more, with the templates of all files."""
+    waiting = list(dict.fromkeys(one.place.file for one in checked if one.waits))
+    if not waiting:
+        return checked
+    from controller.spec.catalog import with_catalog
+
+    templates = with_catalog(one.template for one in checked if one.template is not None)
+    again = [one for file in waiting for one in _read(Path(file), templates)]
+    return [one for one in checked if one.place.file not in waiting] + again
+
+
+def _read(path: Path, templates: "Templates | None" = None) -> list[Checked]:
+    from controller.spec.parse import parse_bytes, resolve, unreadable
 
     try:
         parsed = parse_bytes(path.read_bytes(), str(path))
     except OSError as error:
         parsed = (unreadable(str(path), f"cannot be read: {error.strerror}", "check its rights"),)
-    return [Checked(one.problems, one.key, one.provenance) for one in parsed]
+    if templates is not None:
+        parsed = resolve(parsed, templates)
+    return [
+        Checked(one.problems, one.key, one.provenance, _notes(one.rollout), one.template, one.draft is not None)
+        for one in parsed
+    ]
+
+
+def _notes(rollout: "ModelRollout | None") -> tuple[str, ...]:
+    from controller.cli.notes import notes
+
+    return tuple(notes(rollout)) if rollout is not None else ()
 
 
 def _clashes(checked: Iterable[Checked]) -> "list[SpecProblem]":
-    from controller.spec.clashes import clashes
+    from controller.spec.clashes import clashes, template_clashes
 
     places = [(one.key, one.place) for one in checked if one.key is not None]
-    return [problem for problems in clashes(places).values() for problem in problems]
+    twice = [problem for problems in clashes(places).values() for problem in problems]
+    return [*twice, *template_clashes(one.template for one in checked if one.template is not None)]
 
 
 def as_json(problem: "SpecProblem") -> dict[str, object]:
@@ -143,3 +178,12 @@ def show(problems: "Iterable[SpecProblem]", files: int, rollouts: int) -> None:
         screen.print(f"{many(amount, 'mistake')} in {checked}", style="bold red")
     else:
         screen.print(f"no mistakes in {checked}", style="green")
+
+
+def show_notes(notes: Iterable[str]) -> None:
+    """What is no mistake, below everything else."""
+    from rich.text import Text
+
+    screen = console()
+    for note in notes:
+        screen.print(Text(f"note: {note}", "dim"), soft_wrap=True)

@@ -11,6 +11,7 @@ from controller.cli.output import Code, CommandError, OutputFormat, emit, report
 if TYPE_CHECKING:
     from controller.cli.forecast import Flow
     from controller.domain.rollout import ModelRollout
+    from controller.spec.parse import Parsed
 
 
 def register(app: typer.Typer) -> None:
@@ -74,13 +75,26 @@ def flow_of(traffic: str | None, sampling: str) -> "Flow | None":
         raise CommandError(f"--traffic {traffic}: write it as 600/min, 10/s or 5000/h", Code.WRONG_USE) from None
 
 
+def with_neighbours(parsed: "tuple[Parsed, ...]", file: Path) -> "tuple[Parsed, ...]":
+    """Rollouts that use templates, read with those of the files beside theirs. Raises OSError."""
+    if not any(one.draft for one in parsed):
+        return parsed
+    from controller.spec.catalog import with_catalog
+    from controller.spec.parse import parse_bytes, resolve
+
+    beside = (one for one in sorted(file.parent.iterdir()) if one.suffix in (".yaml", ".yml") and one != file)
+    others = [one for path in beside if path.is_file() for one in parse_bytes(path.read_bytes(), str(path))]
+    templates = with_catalog(one.template for one in (*parsed, *others) if one.template is not None)
+    return resolve(parsed, templates)
+
+
 def read_rollout(file: Path, name: str | None) -> "ModelRollout":
     """The one rollout of a file, or the named one. Raises CommandError."""
     from controller.domain.names import RolloutKey
     from controller.spec.parse import parse_bytes
 
     try:
-        parsed = parse_bytes(file.read_bytes(), str(file))
+        parsed = with_neighbours(parse_bytes(file.read_bytes(), str(file)), file)
     except OSError as error:
         raise CommandError(f"{file} cannot be read: {error.strerror}", Code.WRONG_USE) from error
     problems = [str(problem) for one in parsed for problem in one.problems]

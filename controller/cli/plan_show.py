@@ -48,6 +48,8 @@ def show(planned: Plan) -> None:
         screen.print()
     for warning in planned["warnings"]:
         screen.print(f"warning: {warning}", style="yellow", soft_wrap=not screen.is_terminal)
+    for note in planned["notes"]:
+        screen.print(f"note: {note}", style="dim", soft_wrap=not screen.is_terminal)
 
 
 def _total(planned: Plan) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from controller.analysis import streams
 from controller.cli.forecast import Flow, Passage, Watched, breaches, gates, outlook, proofs, watched
+from controller.cli.notes import notes
 from controller.cli.plan_warnings import warnings
 from controller.domain.names import SloName
 from controller.domain.rollout import ModelRollout, Require, Slo, Stage, StageKind
@@ -47,6 +48,7 @@ def plan(rollout: ModelRollout, flow: Flow | None) -> dict[str, Any]:
         "on_blind": {"after_seconds": rollout.on_blind.after.total_seconds(), "then": rollout.on_blind.then.value},
         "on_inconclusive": rollout.on_inconclusive.value,
         "warnings": warnings(rollout, stages, slos),
+        "notes": notes(rollout),
         "edits": {"new_run": list(NEW_RUN), "at_once": list(AT_ONCE)},
     }
 

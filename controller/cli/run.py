@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from controller.alerts.settings import ChannelSettings
     from controller.runtime.settings import GitSettings, Settings
 
-GIT, ALERTS, LOGS = "From git", "Alerts", "Logs"
+GIT, CLUSTER, ALERTS, LOGS = "From git", "From a cluster", "Alerts", "Logs"
 LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
@@ -22,6 +22,7 @@ def register(app: typer.Typer) -> None:
         "tidegate run --rollouts rollouts/",
         "tidegate run --rollouts rollouts/ --slack-webhook-file /etc/tidegate/slack-url",
         "tidegate run --git https://git.example.com/models.git --git-folder rollouts --git-token-file token",
+        "tidegate run --cluster                           (in a pod; elsewhere with --kubeconfig FILE)",
         "tidegate run --rollouts rollouts/ --observe      (judge and tell, move nothing)",
     )
     app.command(epilog=told)(run)
@@ -55,8 +56,71 @@ def run(
         float,
         typer.Option(envvar="TIDEGATE_GIT_POLL", min=1.0, help="Seconds between two looks.", rich_help_panel=GIT),
     ] = 30.0,
+    cluster: Annotated[
+        bool,
+        typer.Option(
+            "--cluster", envvar="TIDEGATE_CLUSTER", help="ModelRollouts of a cluster.", rich_help_panel=CLUSTER
+        ),
+    ] = False,
+    kubeconfig: Annotated[
+        Path | None,
+        typer.Option(envvar="TIDEGATE_KUBECONFIG", help="Not in a pod: how to reach it.", rich_help_panel=CLUSTER),
+    ] = None,
+    context: Annotated[
+        str | None, typer.Option(envvar="TIDEGATE_CONTEXT", help="One of its contexts.", rich_help_panel=CLUSTER)
+    ] = None,
+    namespace: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--namespace",
+            envvar="TIDEGATE_NAMESPACES",
+            help="Only this one; can be repeated. Default: all.",
+            rich_help_panel=CLUSTER,
+        ),
+    ] = None,
+    shards: Annotated[
+        int,
+        typer.Option(
+            envvar="TIDEGATE_SHARDS",
+            min=0,
+            max=64,
+            help="Leases by which replicas share the rollouts; 0: one process alone.",
+            rich_help_panel=CLUSTER,
+        ),
+    ] = 4,
+    identity: Annotated[
+        str,
+        typer.Option(
+            envvar="TIDEGATE_IDENTITY",
+            help="Its name among replicas; default: host and process.",
+            rich_help_panel=CLUSTER,
+        ),
+    ] = "",
+    lease_seconds: Annotated[
+        float,
+        typer.Option(
+            envvar="TIDEGATE_LEASE_SECONDS",
+            min=3.0,
+            help="A dead replica's rollouts are taken over after so long.",
+            rich_help_panel=CLUSTER,
+        ),
+    ] = 15.0,
+    lease_namespace: Annotated[
+        str,
+        typer.Option(
+            envvar="TIDEGATE_LEASE_NAMESPACE", help="Where the leases are; default: its own.", rich_help_panel=CLUSTER
+        ),
+    ] = "",
     state_dir: StateDir = STATE_DIR,
     database: Database = "",
+    database_grace: Annotated[
+        float,
+        typer.Option(
+            envvar="TIDEGATE_DATABASE_GRACE",
+            min=0.0,
+            help="Seconds that a start waits for an unreadable database, before it withdraws every candidate.",
+        ),
+    ] = 10.0,
     http: Annotated[
         str, typer.Option("--http", envvar="TIDEGATE_HTTP", help="Where /metrics, /healthz and /readyz are served.")
     ] = "127.0.0.1:9464",
@@ -86,10 +150,15 @@ def run(
 ) -> None:
     """Run the daemon: watch rollouts, judge, move traffic, roll back."""
     folders = tuple(rollouts or ())
-    if not folders and git is None:
-        raise CommandError("there is nothing to roll out: give --rollouts FOLDER or --git URL", Code.WRONG_USE)
+    if not folders and git is None and not cluster:
+        raise CommandError(
+            "there is nothing to roll out: give --rollouts FOLDER or --git URL, or --cluster", Code.WRONG_USE
+        )
+    if " " in identity:
+        raise CommandError(f"--identity {identity!r}: a name without spaces", Code.WRONG_USE)
     _check_folders(folders)
     files = {
+        "--kubeconfig": kubeconfig,
         "--git-token-file": git_token_file,
         "--git-ssh-key-file": git_ssh_key_file,
         "--slack-webhook-file": slack_webhook_file,
@@ -99,13 +168,17 @@ def run(
     repositories = (
         () if git is None else (_git(git, git_branch, git_folder, git_token_file, git_ssh_key_file, git_poll),)
     )
-    from controller.runtime.settings import Settings
+    from controller.runtime.settings import ClusterSettings, Settings
 
+    named = tuple(namespace or ())
+    leases = (shards, identity, lease_seconds, lease_namespace)
     settings = Settings(
         folders=folders,
         repositories=repositories,
+        cluster=ClusterSettings(kubeconfig, context, named, *leases) if cluster else None,
         state_dir=state_dir,
         database=database,
+        database_grace=database_grace,
         http=http,
         channels=_channels(slack_webhook_file, webhook_file),
         observe=observe,
@@ -116,6 +189,7 @@ def run(
 
 
 def _serve(settings: "Settings") -> None:
+    from controller.domain.cluster import ClusterError
     from controller.domain.record import StoreUnavailableError
     from controller.runtime import daemon
     from controller.runtime.lock import AlreadyRunningError
@@ -129,7 +203,7 @@ def _serve(settings: "Settings") -> None:
     except (AlreadyRunningError, SocketInUseError) as error:
         todo = f"Each daemon has a --state-dir of its own; this one is {settings.state_dir}."
         raise CommandError(str(error), Code.WRONG_USE, todo) from error
-    except (StoreUnavailableError, SpoolUnavailableError, ListenError, SocketPathError) as error:
+    except (ClusterError, StoreUnavailableError, SpoolUnavailableError, ListenError, SocketPathError) as error:
         raise CommandError(str(error), Code.WRONG_USE) from error
     except OSError as error:
         raise CommandError(f"cannot start: {error}", Code.WRONG_USE) from error

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from controller.cli.chance import poisson, quantile, wilson
-from controller.decision.replay import Frame, Replay, Step
+from controller.decision.replay import Frame, Replay, Step, judged_at_once
 from controller.domain.measure import Measurement
 from controller.domain.names import SloName, VersionName
 from controller.domain.rollout import ModelRollout, RatioIndicator, Slo, Stage, StageKind
@@ -47,7 +47,7 @@ def run_once(world: World, seed: str) -> Outcome:
     """One simulated run; the same for the same seed."""
     chance = Random(seed)  # noqa: S311 - simulated answers, not secrets
     interval = world.rollout.interval
-    replay = Replay(world.rollout, world.stable, BEGIN)
+    replay = Replay(judged_at_once(world.rollout), world.stable, BEGIN)
     bad = {slo.name: 0 for slo in _counted(world)}
     stage, at, step = world.rollout.stages[0], BEGIN, None
     while at < BEGIN + world.longest and not replay.over and not replay.stuck:

@@ -25,7 +25,7 @@ def breach_lines(view: View) -> Iterator[str]:
     times = _times(breach)
     if times:
         yield times
-    harmed = _harmed(breach)
+    harmed = _harmed(breach, bool(run.get("counts", True)))
     if harmed:
         yield harmed
 
@@ -66,8 +66,11 @@ def _times(breach: View) -> str:
     return " → ".join(told)
 
 
-def _harmed(breach: View) -> str:
+def _harmed(breach: View, counts: bool) -> str:
     exposed = breach["exposed_requests"]
+    if not counts:
+        judged = f"; of {words.count(breach['live_total'])} judged, {words.count(breach['live_bad'])} were bad"
+        return "how many answers of it users got is not counted there" + (judged if breach["live_total"] else "")
     if not exposed:
         return "no user got an answer of it"
     text = f"users got {words.many(exposed, 'answer')} of it"

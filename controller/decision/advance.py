@@ -3,24 +3,22 @@
 import math
 from datetime import timedelta
 
+from controller.analysis.lateness import ENOUGH
 from controller.analysis.proof import MIN_SAMPLES
-from controller.decision.begin import enter_stage
+from controller.decision.begin import RECOUNTING, enter_stage
 from controller.decision.guard import roll_back
+from controller.decision.strength import too_weak
 from controller.decision.traffic import hold
+from controller.decision.trust import earn
 from controller.decision.turn import Turn, split_for
 from controller.domain.decision import Reason, Severity
 from controller.domain.rollout import OnBreach, Require, Stage, StageKind
 from controller.domain.state import Cause, HeldCause, Phase
 from controller.domain.traffic import Split
-from controller.domain.verdict import StreamVerdict
+from controller.domain.verdict import Coverage, StreamVerdict
 
 LOG_CALM = math.log(3.0)
 """A stream above this has rollback evidence of its own: it may not advance, even with a proof."""
-
-
-LOG_RESTLESS = math.log(20.0)
-"""A comparison of a version with itself that ever got this far is not calm on this traffic (statistics, section 2)."""
-ENOUGH_FOR_TRUST = 1_000
 
 
 def advance(turn: Turn) -> Turn:
@@ -39,6 +37,9 @@ def advance(turn: Turn) -> Turn:
         return _waiting(turn, missing)
     if turn.run.spec.suspend:
         return turn.say("suspended: nothing advances, the guard goes on")
+    weak = too_weak(turn) if turn.run.stage + 1 < len(turn.run.spec.stages) else None
+    if weak is not None:
+        return turn.say(weak)
     if not turn.seen.measured:
         return turn
     if len(turn.run.approved_by) < turn.run.current.approvals:
@@ -54,6 +55,8 @@ def _begin_stage(turn: Turn) -> Turn:
 def whats_missing(turn: Turn) -> tuple[str, ...]:
     """Everything the stage still waits for, for people; empty when it is complete but for approvals."""
     since, stage = turn.run.stage_since, turn.run.current
+    if turn.seen.rebuilding:
+        return (RECOUNTING,)
     if since is None:
         return ("its traffic is not verified yet",)
     missing = []
@@ -64,14 +67,14 @@ def whats_missing(turn: Turn) -> tuple[str, ...]:
     told = (_stream_missing(s, stage, (s.slo, s.scenario) in named) for s in _gating(turn))
     missing += [text for text in told if text is not None]
     missing += [f"{s.slo} cannot be measured" for s in turn.judgement.blind()]
-    judged = {s.slo for s in turn.judgement.streams}
+    judged = {s.slo for s in turn.judgement.on_evidence}
     missing += [f"{slo.name} has no evidence" for slo in turn.run.spec.slos if slo.name not in judged]
     return tuple(dict.fromkeys(missing))
 
 
 def _gating(turn: Turn) -> tuple[StreamVerdict, ...]:
     """Streams that decide on going up: `alert` SLOs are told, they do not gate; detectors of change are no evidence."""
-    return tuple(s for s in turn.judgement.streams if s.on_breach is not OnBreach.ALERT and s.against != "change")
+    return tuple(s for s in turn.judgement.on_evidence if s.on_breach is not OnBreach.ALERT)
 
 
 def _required(turn: Turn) -> frozenset[tuple[str, str | None]]:
@@ -91,10 +94,28 @@ def _stream_missing(s: StreamVerdict, stage: Stage, required: bool) -> str | Non
         return f"{name} shows signs of a breach"
     needed = max(1, stage.min_samples)
     if s.scenario is None and s.stage_total < needed:
-        return f"{name}: {needed - s.stage_total:,.0f} more judged answers in this stage"
+        return f"{name}: {needed - s.stage_total:,.0f} more judged answers in this stage{_aged(s)}"
     if stage.require is Require.PROVEN and required and not s.proven:
+        if s.coverage is not None and not s.coverage.enough:
+            return f"{name}: the judge: {late(s.coverage)}"
         return f"{name}: about {max(s.proof_needed, 1):,.0f} more judged answers for a proof"
     return None
+
+
+def _aged(s: StreamVerdict) -> str:
+    return f", older than {_duration(timedelta(seconds=s.coverage.age))}" if s.coverage is not None else ""
+
+
+def late(coverage: Coverage) -> str:
+    """How far the judge is behind, for people."""
+    age = _duration(timedelta(seconds=coverage.age))
+    if not coverage.known:
+        return "the answers that are sampled for judging cannot be counted now (`indicator.ratio.eligible`)"
+    if coverage.eligible <= 0:
+        return f"no answer is older than {age} yet"
+    judged = min(coverage.judged, coverage.eligible)
+    share = f"{judged:,.0f} of {coverage.eligible:,.0f} answers that are older than {age} are judged"
+    return f"{share} ({judged / coverage.eligible:.1%}), {ENOUGH:.0%} are needed"
 
 
 def _duration(left: timedelta) -> str:
@@ -141,26 +162,6 @@ def complete(turn: Turn) -> Turn:
     return _promote(turn)
 
 
-def _trust(turn: Turn) -> Turn:
-    """A run of the same bundle against itself that kept the comparison with stable calm: it may act."""
-    run, evidence = turn.run, turn.evidence
-    stable = run.spec.find(run.stable)
-    if stable is None or evidence is None or not stable.pinned or stable.digest != run.digest:
-        return turn
-    compared = [stream for slo in evidence.slos for stream in slo.streams if stream.against == "stable"]
-    judged = all(min(s.all.total, s.stable.total) >= ENOUGH_FOR_TRUST for s in compared if s.scenario is None)
-    if not compared or not judged or max(stream.peak for stream in compared) >= LOG_RESTLESS:
-        return turn
-    answers = min(min(s.all.total, s.stable.total) for s in compared if s.scenario is None)
-    peak = math.exp(max(stream.peak for stream in compared))
-    seconds = (turn.now - run.started_at).total_seconds()
-    turn = turn.at(trusted=True)
-    return turn.tell(
-        Reason.TRUSTED, Severity.INFO, run=run.id, twin=run.candidate, of=run.stable, answers=answers,
-        peak_e=round(peak, 2), seconds=seconds,
-    )  # fmt: skip
-
-
 def _promote(turn: Turn) -> Turn:
     run = turn.run
     assert run.current.kind is StageKind.FULL
@@ -169,7 +170,7 @@ def _promote(turn: Turn) -> Turn:
         rejected = (*turn.position.rejected, run.digest)
         turn = turn.at(phase=Phase.COMPLETED, rejected=rejected, message="observe: would have been promoted")
         return turn.route_to(Split(run.stable))
-    turn = _trust(turn)
+    turn = earn(turn)
     turn = turn.tell(Reason.PROMOTED, Severity.INFO, candidate=run.candidate, former=run.stable, run=run.id)
     turn = turn.at(phase=Phase.COMPLETED, stable=run.candidate, former=run.stable, promoted_at=turn.now, message="")
     return turn.route_to(Split(run.candidate))

@@ -25,8 +25,16 @@ RUNNING = frozenset(
 def answer(turn: Turn) -> Turn:
     """Rule for every phase: all pending requests in the order they came."""
     for request in turn.seen.requests:
+        before = len(turn.notices)
         turn = replace(_ANSWERS[request.ask](turn, request), settled=(*turn.settled, request.id))
+        turn = _signed(turn, request, before)
     return turn
+
+
+def _signed(turn: Turn, request: OperatorRequest, before: int) -> Turn:
+    """What was told for a request names it: the journal then says, for ever, that it was counted."""
+    mine = (replace(one, facts={**one.facts, "request": request.id}) for one in turn.notices[before:])
+    return replace(turn, notices=(*turn.notices[:before], *mine))
 
 
 def _refuse(turn: Turn, request: OperatorRequest, why: str) -> Turn:
@@ -112,6 +120,9 @@ def _resume_frozen(turn: Turn) -> Turn:
 
 
 def _resume_external(turn: Turn) -> Turn:
+    if not turn.run.ready:  # nobody knows whether it ever answered
+        told = f"loading {turn.run.candidate}"
+        return turn.with_run(started_at=turn.now).at(phase=Phase.PENDING, resume_phase=None, message=told)
     return enter_stage(turn, turn.run.stage)
 
 
@@ -163,7 +174,7 @@ def _revoke(turn: Turn, request: OperatorRequest) -> Turn:
     if not turn.position.trusted:
         return _refuse(turn, request, "there is no trust to withdraw: no A/A run has shown the comparison calm")
     evidence = replace(turn.evidence, trusted=False) if turn.evidence else None
-    turn = replace(turn, evidence=evidence).at(trusted=False)
+    turn = replace(turn, evidence=evidence).at(trusted=False, trusted_as=())
     return turn.tell(Reason.TRUST_REVOKED, Severity.INFO, request.actor, said=request.reason)
 
 

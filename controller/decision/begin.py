@@ -1,12 +1,13 @@
 """Before and between runs: what is stable, should a run begin, is the candidate fit to get traffic?"""
 
 from dataclasses import replace
-from datetime import timedelta
 
 from controller.analysis import streams
 from controller.analysis.judge import blind_now
 from controller.decision.edits import end_run
 from controller.decision.guard import refuse_breached
+from controller.decision.loading import still_loading
+from controller.decision.strength import known_strength, too_weak
 from controller.decision.traffic import describe
 from controller.decision.turn import Turn, split_for
 from controller.domain.decision import Reason, Severity
@@ -14,15 +15,16 @@ from controller.domain.measure import BlindCause
 from controller.domain.names import RunId, VersionName
 from controller.domain.observation import Readiness
 from controller.domain.rollout import ModelRollout, OnBreach, Provenance, Version
-from controller.domain.state import Cause, HeldCause, Phase, Run
-from controller.domain.traffic import Split
+from controller.domain.state import Cause, Phase, Run
+from controller.domain.traffic import RouteTable, Split
 
-LOADING_DEADLINE = timedelta(minutes=10)
-"""How long a version without `startup` may take until it answers."""
+RECOUNTING = "its evidence, which was lost, to be counted anew"
 
 
 def rest(turn: Turn) -> Turn:
     """Rule for the phases without a run: know what is stable, keep it served, begin when the spec says so."""
+    if turn.seen.spec.removed:
+        return _leave(turn)
     spec, problem = turn.seen.spec.spec, _no_start(turn)
     if problem is not None:
         return _stalled(turn, problem)
@@ -33,6 +35,14 @@ def rest(turn: Turn) -> Turn:
     if strange is not None:
         return _stalled(turn, strange)
     return _begin(_put_back(turn), spec)
+
+
+def _leave(turn: Turn) -> Turn:
+    """The rollout was deleted: its route belongs to people again, as it is. Nobody needs to be told what they did."""
+    why = "the rollout was deleted; its route is left as it is"
+    if turn.position.phase is Phase.STALLED:
+        return turn.say(why)
+    return turn.at(phase=Phase.STALLED, resume_phase=turn.position.phase, message=why)
 
 
 def _put_back(turn: Turn) -> Turn:
@@ -79,6 +89,9 @@ def _find_stable(turn: Turn, spec: ModelRollout) -> Turn:
         return _stalled(turn, f"what serves now cannot be known: {why}")
     table = turn.route.table
     sole = table.sole() if table else None
+    recorded = turn.seen.recorded
+    if recorded is not None and spec.find(recorded.stable) is not None and _is_ours(table, recorded):
+        return _adopt(turn, recorded.stable, "the record beside the route says so, and the database knows nothing")
     if sole is not None and spec.find(sole) is not None:
         return _adopt(turn, sole, "the route sends everything to it")
     if table is None and spec.initial_stable is not None:
@@ -88,18 +101,45 @@ def _find_stable(turn: Turn, spec: ModelRollout) -> Turn:
     return _stalled(turn, f"what is stable? found {found}; {hint}")
 
 
+def _is_ours(table: RouteTable | None, recorded: Split) -> bool:
+    """Is the route what Tidegate left, a stage of a run or stable alone, and not what somebody made of it since?"""
+    known = {recorded.stable, recorded.candidate}
+    named = {name for part in (table.shares, table.mirrors, table.cohorts) for name, _ in part} if table else known
+    return named <= known
+
+
 def _adopt(turn: Turn, stable: VersionName, why: str) -> Turn:
-    turn = _unstalled(turn).tell(Reason.ADOPTED, stable=stable, why=why)
-    return turn.at(stable=stable).route_to(Split(stable))
+    """What was tried here before, and how it ended, is not known any more: the next run has half of the budget."""
+    spec, known = turn.seen.spec.spec, turn.seen.recorded is not None
+    target = spec.find(spec.version) if spec else None
+    exposed = known and turn.route is not None and turn.route.table != Split(stable).table()
+    severity = Severity.WARN if exposed else Severity.QUIET
+    turn = _unstalled(turn).tell(Reason.ADOPTED, severity, stable=stable, why=why)
+    if known and spec is not None and target is not None and turn.evidence is None and target.name != stable:
+        turn = replace(turn, evidence=streams.lost(spec, target.digest))
+        turn = turn.tell(Reason.EVIDENCE_LOST, candidate=target.name)
+    return _as_reported(turn).at(stable=stable).route_to(Split(stable))
+
+
+def _as_reported(turn: Turn) -> Turn:
+    """A version that was rolled back is not tried again because a database was lost; no run's name comes twice."""
+    told, position = turn.seen.spec.reported, turn.position
+    if told is None:
+        return turn
+    refused = (told.refused,) if told.refused is not None and told.refused not in position.rejected else ()
+    return turn.at(runs=max(position.runs, told.runs), rejected=(*position.rejected, *refused))
 
 
 def _moved_by_hand(turn: Turn) -> str | None:
-    """Without a run nobody fights a person: a route that serves another listed version is left alone."""
+    """Without a run nobody fights a person: a route that serves another listed version is left alone.
+
+    A listed GitOps tool is no person: what it wrote is taken away again.
+    """
     mark, route = turn.position.traffic, turn.route
     if mark is None or mark.accepted_at is None or route is None or route.table is None or turn.observing:
         return None
     sole, stable = route.table.sole(), turn.position.stable
-    if sole is None or sole == stable:
+    if sole is None or sole == stable or route.overwritten_by is not None:
         return None
     return f"the route sends everything to {sole}, but {stable} is stable; commit `version: {sole}` or `resume`"
 
@@ -118,6 +158,8 @@ def _begin(turn: Turn, spec: ModelRollout) -> Turn:
         return turn.say(f"{target.name} was rolled back before; `retry` with a reason tries it again")
     if spec.suspend:
         return turn.say("suspended: no run begins")
+    if turn.seen.rebuilding:
+        return turn.say(f"waiting for {RECOUNTING}")
     return start_run(turn, spec, target)
 
 
@@ -173,7 +215,7 @@ def start_run(turn: Turn, spec: ModelRollout, target: Version, actor: str | None
     turn = turn.at(
         phase=Phase.PENDING, run=run, runs=number, breach=None, resume_phase=None, message=f"loading {target.name}"
     )
-    return turn.tell(
+    return known_strength(turn).tell(
         Reason.RUN_STARTED,
         Severity.INFO,
         actor=actor or run.provenance.author,
@@ -196,11 +238,14 @@ def _is_twin(turn: Turn, spec: ModelRollout, target: Version) -> bool:
 
 def prepare(turn: Turn) -> Turn:
     """Rule of Pending: load, probe, identity; then the first stage. Waiting is not failing."""
+    turn = known_strength(turn)
     if turn.run.spec.suspend:
         return turn.say("suspended: the first stage is not entered")
+    if turn.seen.rebuilding:
+        return turn.say(f"waiting for {RECOUNTING}")
     checked = turn.seen.preflight
     if checked.readiness is not Readiness.READY:
-        return _still_loading(turn)
+        return still_loading(turn)
     if not turn.run.ready:
         turn = turn.with_run(ready=True, loaded_at=turn.now).tell(Reason.LOADED, candidate=turn.run.candidate)
     if checked.problem is not None:
@@ -212,6 +257,9 @@ def prepare(turn: Turn) -> Turn:
     worst = turn.judgement.breach(OnBreach.ROLLBACK)
     if worst is not None:
         return refuse_breached(turn, worst)
+    weak = too_weak(turn)
+    if weak is not None:
+        return turn.say(weak)
     blind = _already_blind(turn)
     return turn.say(f"waiting until the guard can see: {blind}") if blind else enter_stage(turn, 0)
 
@@ -228,17 +276,6 @@ def _stable_verified(turn: Turn) -> bool:
     if mark is None or mark.verified_at is None or route is None:
         return False
     return turn.observing or route.table == mark.split.table()
-
-
-def _still_loading(turn: Turn) -> Turn:
-    candidate = turn.run.spec.find(turn.run.candidate)
-    limit = candidate.startup.deadline if candidate and candidate.startup else LOADING_DEADLINE
-    if turn.now - turn.run.started_at < limit:
-        state = turn.seen.preflight.readiness.value
-        return turn.say(f"waiting for {turn.run.candidate} to load ({state})")
-    why = f"{turn.run.candidate} was not ready within {limit}; no traffic was moved; `resume` waits again"
-    turn = turn.tell(Reason.HELD, Severity.WARN, cause=HeldCause.DEADLINE.value, why=why)
-    return turn.at(phase=Phase.HELD, held=HeldCause.DEADLINE, resume_phase=Phase.PENDING, message=why)
 
 
 def _preflight_failed(turn: Turn, problem: str) -> Turn:

@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any, TypeVar, cast
 
 from controller.domain.evidence import Evidence, SloEvidence
-from controller.domain.state import Position, Run, TrafficMark
+from controller.domain.state import Position, Run, Spare, TrafficMark
 
-T = TypeVar("T", Position, Run, TrafficMark, Evidence, SloEvidence)
+T = TypeVar("T", Position, Run, TrafficMark, Spare, Evidence, SloEvidence)
 
 POSITION = ("since", "promoted_at")
 RUN = ("started_at", "stage_since", "loaded_at")
@@ -20,8 +20,9 @@ def no_future(position: Position, now: datetime) -> Position:
     """The position with every instant after `now` moved to `now`: what was waited for starts to count again."""
     run = _clamped(position.run, RUN, now) if position.run else None
     mark = _clamped(position.traffic, MARK, now) if position.traffic else None
-    if run is not position.run or mark is not position.traffic:
-        position = replace(position, run=run, traffic=mark)
+    spare = tuple(_clamped(one, ("since",), now) for one in position.spare)
+    if run is not position.run or mark is not position.traffic or spare != position.spare:
+        position = replace(position, run=run, traffic=mark, spare=spare)
     return _clamped(position, POSITION, now)
 
 

@@ -11,6 +11,7 @@ from controller.decision.edits import follow_spec
 from controller.decision.findings import watch_findings
 from controller.decision.guard import finish_rollback, guard
 from controller.decision.sight import watch_sight
+from controller.decision.spare import spared
 from controller.decision.traffic import check_share, correct_drift, count_exposure, limit_mirror, to_write, verify
 from controller.decision.turn import Rule, Turn
 from controller.domain.decision import Decision
@@ -40,12 +41,13 @@ STALLED_IN_RUN: tuple[Rule, ...] = (*GUARDED, check_share, watch_sight)
 
 def decide(turn: Turn) -> Decision:
     """Apply the rules of the phase in order; a rule that changes the phase ends the tick's chain."""
-    phase = turn.position.phase
+    before, phase = turn.position, turn.position.phase
     stalled_in_run = phase is Phase.STALLED and turn.position.under_way
     for rule in STALLED_IN_RUN if stalled_in_run else RULES[phase]:
         turn = rule(turn)
         if turn.position.phase is not phase:
             break
+    turn = spared(before, turn)
     wanted = to_write(turn)
     return Decision(
         turn.position, turn.evidence, turn.judgement, wanted, turn.notices, turn.settled, _revisit(turn, phase)
@@ -54,7 +56,7 @@ def decide(turn: Turn) -> Decision:
 
 def _revisit(turn: Turn, before: Phase) -> timedelta:
     mark, position = turn.position.traffic, turn.position
-    if position.phase is not before:
+    if position.phase is not before or turn.seen.rebuilding:
         return SOON
     if mark is not None and mark.verified_at is None:
         return LATER if mark.overdue else SOON

@@ -14,6 +14,8 @@ from controller.domain.state import Cause, Phase
 
 def follow_spec(turn: Turn) -> Turn:
     """Rule for every phase with a run: revert, supersede, restart, adopt, or stall under the pinned copy."""
+    if turn.seen.spec.removed:
+        return end_run(turn, Cause.REVERTED, f"the rollout {turn.run.spec.key} was deleted")
     trouble = spec_trouble(turn.seen.spec, turn.run.spec)
     if trouble is not None:
         return _stall(turn, trouble)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from controller.decision.strength import strength
 from controller.decision.traffic import hold
 from controller.decision.turn import Turn
 from controller.domain.decision import Fact, Reason, Severity
@@ -28,7 +29,7 @@ def guard(turn: Turn) -> Turn:
 
 
 def _alert(turn: Turn) -> Turn:
-    told = (s for s in turn.judgement.streams if s.on_breach is OnBreach.ALERT and s.verdict is Verdict.BREACH)
+    told = (s for s in turn.judgement.on_evidence if s.on_breach is OnBreach.ALERT and s.verdict is Verdict.BREACH)
     for stream in told if turn.seen.measured else ():
         turn = turn.tell(Reason.ALERT_SLO, Severity.WARN, about=facts(stream))
     return turn
@@ -103,7 +104,8 @@ def finish_rollback(turn: Turn) -> Turn:
     severity = Severity.WARN if cause in ALARMING else Severity.INFO
     turn = turn.at(breach=done)
     if not turn.observing:
-        turn = turn.tell(Reason.ROLLBACK_VERIFIED, severity, breach.actor, cause=cause.value, streams_in_flight=active)
+        about: dict[str, Fact] = {"cause": cause.value, "streams_in_flight": active, **strength(turn)}
+        turn = turn.tell(Reason.ROLLBACK_VERIFIED, severity, breach.actor, about)
     turn = turn.at(rejected=_rejected(turn, cause))
     if cause in (Cause.REVERTED, Cause.SUPERSEDED, Cause.EDITED):
         return turn.at(phase=Phase.IDLE, message="", resume_phase=None)

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from controller.analysis.accumulate import Scope
 from controller.analysis.rebuild import Mark, Past
 from controller.decision.turn import split_for
 from controller.domain.decision import Reason
+from controller.domain.names import VersionName
 from controller.domain.record import JournalEntry
 from controller.domain.rollout import ModelRollout, OnBreach, StageKind
 from controller.domain.state import Run
@@ -62,12 +64,31 @@ def past_of(run: Run, newest_first: Sequence[JournalEntry], spec: ModelRollout |
     spec = spec or run.spec
     entries = tuple(reversed(newest_first))
     begin = _loading(run, spec)
+    known = {slo.name: slo.definition for slo in run.spec.slos}
+    same = frozenset(slo.name for slo in spec.slos if known.get(slo.name) == slo.definition)
     story = _Story(run, begin)
     for entry in _since_begin(run, entries):
         story.tell(entry)
-    known = {slo.name: slo.definition for slo in run.spec.slos}
-    same = frozenset(slo.name for slo in spec.slos if known.get(slo.name) == slo.definition)
-    return Past(begin, tuple(story.marks), same, _whole(run, entries), _halvings(run, entries))
+    marks = tuple(story.marks)
+    if not any(mark.begins for mark in marks) and run.stage_since is not None:
+        marks = _untold(run, spec)
+    return Past(begin, marks, same, _whole(run, entries), _halvings(run, entries))
+
+
+def past_unknown(spec: ModelRollout, stable: VersionName, candidate: VersionName, since: datetime) -> Past:
+    """Nobody knows who got how much when: what is counted speaks against the candidate, and never for it."""
+    apart = Scope(spec, stable, candidate, StageKind.COHORT, None, withdrawn=False, now=since)
+    return Past(apart, (), frozenset(slo.name for slo in spec.slos))
+
+
+def _untold(run: Run, spec: ModelRollout) -> tuple[Mark, ...]:
+    """The stages of a run whose journal is gone: only when the present one began is known."""
+    assert run.stage_since is not None
+    apart = replace(_loading(run, spec), stage=StageKind.COHORT, withdrawn=False)
+    split = split_for(run, run.current)
+    weight = max(split.weight, split.mirror)
+    here = replace(apart, stage=run.current.kind, since=run.stage_since, weight=weight)
+    return Mark(run.started_at, apart), Mark(run.stage_since, here, begins=True)
 
 
 def _loading(run: Run, spec: ModelRollout) -> Scope:

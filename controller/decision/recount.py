@@ -18,7 +18,9 @@ def recount(rollout: ModelRollout, stable: VersionName, snapshots: Iterable[Snap
     since = None
     for shot in snapshots:
         since = since or shot.at - rollout.interval
-        found, memory = measure(rollout.slos, versions, shot, memory, shot.at, rollout.interval, scrapes, known, since)
+        found, memory = measure(
+            rollout.slos, versions, shot, memory, shot.at, rollout.interval, scrapes, known, since, rollout.block
+        )
         _learn(known, found)
         yield Frame(shot.at, found)
 

@@ -3,18 +3,19 @@
 Same frames, same steps, bit for bit: `backtest` and `simulate` are this and nothing else.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 from controller.analysis import judge as judging
 from controller.decision.tick import scope, tick
 from controller.domain.decision import Decision, Notice
-from controller.domain.evidence import Evidence
+from controller.domain.evidence import Evidence, SloEvidence
 from controller.domain.measure import Measurement
 from controller.domain.names import SloName, VersionName
 from controller.domain.observation import Observation, Preflight, Readiness, SpecSeen
-from controller.domain.rollout import Mode, ModelRollout, OnBreach, Provenance
+from controller.domain.rollout import Mode, ModelRollout, OnBreach, Provenance, RatioIndicator, Slo
 from controller.domain.state import HeldCause, Phase, Position
 from controller.domain.traffic import RequestCounts, RouteSeen, RouteTable, Split
 from controller.domain.verdict import Judgement, LedgerVerdict
@@ -25,6 +26,7 @@ ON_THE_WAY = frozenset({Phase.IDLE, Phase.PENDING, Phase.ROLLING_BACK})
 READY = Preflight(Readiness.READY, done=True)
 
 Stream = tuple[SloName, VersionName, str | None]
+STREAM_OF = attrgetter("slo", "version", "scenario")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,8 @@ class Replay:
         self._judgement = Judgement()
         self._versions = (stable, rollout.version)
         self._quiet: dict[Stream, Measurement] = {}
+        self._listed: list[tuple[SloName, int]] = []
+        self._known: Sequence[Stream] = ()
         self._untold = self._settle(begin)
 
     def feed(self, frame: Frame) -> Step:
@@ -164,11 +168,20 @@ class Replay:
 
     def _complete(self, frame: Frame) -> tuple[Measurement, ...]:
         """The frame with every stream that it does not list: measured, and nothing new."""
-        told = {(one.slo, one.version, one.scenario) for one in frame.measured}
-        return (*frame.measured, *(self._nothing(key, frame.ticks) for key in self._streams() if key not in told))
+        told = set(map(STREAM_OF, frame.measured))
+        missing = [key for key in self._streams() if key not in told]
+        return (*frame.measured, *(self._nothing(key, frame.ticks) for key in missing)) if missing else frame.measured
 
-    def _streams(self) -> Iterator[Stream]:
-        for slo in self._evidence.slos if self._evidence else ():
+    def _streams(self) -> Sequence[Stream]:
+        """All that is measured. Listed again when evidence has other streams: scenarios only ever come to it."""
+        slos = self._evidence.slos if self._evidence else ()
+        counts = [(slo.name, len(slo.streams)) for slo in slos]
+        if counts != self._listed:
+            self._listed, self._known = counts, list(self._list(slos))
+        return self._known
+
+    def _list(self, slos: Iterable[SloEvidence]) -> Iterator[Stream]:
+        for slo in slos:
             for scenario in {None: None, **{stream.scenario: None for stream in slo.streams}}:
                 for version in self._versions:
                     yield slo.name, version, scenario
@@ -184,6 +197,17 @@ def unattended(rollout: ModelRollout) -> ModelRollout:
     """The rollout as it goes when nobody has to be asked: approvals given, not suspended, decisions carried out."""
     stages = tuple(replace(stage, approvals=0) for stage in rollout.stages)
     return replace(rollout, stages=stages, suspend=False, mode=Mode.ENFORCE)
+
+
+def judged_at_once(rollout: ModelRollout) -> ModelRollout:
+    """The rollout for counts that do not say which answers still waited for their verdict."""
+    return replace(rollout, slos=tuple(_at_once(slo) for slo in rollout.slos))
+
+
+def _at_once(slo: Slo) -> Slo:
+    if not isinstance(slo.indicator, RatioIndicator) or slo.indicator.eligible is None:
+        return slo
+    return replace(slo, indicator=replace(slo.indicator, eligible=None))
 
 
 def replay(rollout: ModelRollout, stable: VersionName, frames: Iterable[Frame]) -> Iterator[Step]:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from controller.analysis.judge import blind_now
 from controller.decision.begin import enter_stage
 from controller.decision.guard import roll_back
+from controller.decision.strength import too_weak
 from controller.decision.traffic import hold
 from controller.decision.turn import Turn
 from controller.domain.decision import Reason, Severity
@@ -62,6 +63,9 @@ def _tell_once(turn: Turn, slo: str, cause: Blindness) -> Turn:
 def _sight_back(turn: Turn) -> Turn:
     if turn.position.phase is not Phase.HELD or turn.position.held is not HeldCause.BLIND or not turn.seen.measured:
         return turn
+    weak = too_weak(turn) if turn.run.withdrawn else None
+    if weak is not None:
+        return turn.say(weak)
     turn = turn.with_run(blind_told=False).tell(
         Reason.SIGHT_BACK, Severity.INFO if turn.run.withdrawn else Severity.QUIET
     )

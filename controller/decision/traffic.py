@@ -3,7 +3,9 @@
 import math
 from dataclasses import replace
 from datetime import timedelta
+from functools import lru_cache
 
+from controller.decision.overwritten import before_restoring, stood
 from controller.decision.turn import Turn, split_for
 from controller.domain.decision import Reason, Severity
 from controller.domain.names import VersionName
@@ -21,6 +23,9 @@ CLUSTERED = 20.0
 """With sticky conversations requests come in clusters: the share test counts this many requests as one."""
 
 NOTHING = RequestCounts()
+
+table_of = lru_cache(maxsize=1024)(Split.table)
+"""Remembered: every pass asks twice for the same few."""
 
 
 def count_exposure(turn: Turn) -> Turn:
@@ -116,7 +121,7 @@ def _why_unverified(turn: Turn, mark: TrafficMark) -> str:
     if route is None:
         return getattr(turn.seen.route, "why", "the data plane cannot be read")
     if not route.accepted:
-        return "the data plane does not report the configuration last written"
+        return route.trouble or "the data plane does not report the configuration last written"
     if route.table != mark.split.table():
         return "the data plane holds another split"
     return "requests of the candidate are still being counted"
@@ -168,13 +173,17 @@ def correct_drift(turn: Turn) -> Turn:
     """Someone else changed the split: more for the candidate is taken back, less is adopted and held.
 
     More in one way and less in another (a weight instead of a mirror) is both: the lower of each is adopted.
+    What a listed GitOps tool wrote is put back instead, while the guard is well.
     """
     mark, route = turn.position.traffic, turn.route
-    if mark is None or route is None or turn.observing or route.table == mark.split.table():
+    if mark is None or route is None or turn.observing or route.table == table_of(mark.split):
         return turn
-    before = mark.before.table() if mark.before else None
+    before = table_of(mark.before) if mark.before else None
     if mark.accepted_at is None and route.table == before and turn.seen.break_glass is None:
         return turn
+    restored = _restore(turn, mark, route)
+    if restored is not None:
+        return restored
     if route.table is not None and route.table.exposes_more(mark.split.table(), turn.run.candidate):
         if raises(mark.split, route.table):
             return _adopt_lower(turn, mark, route.table)
@@ -183,6 +192,15 @@ def correct_drift(turn: Turn) -> Turn:
         turn = turn.tell(Reason.DRIFT_CORRECTED, Severity.WARN, found=describe(route.table))
         return turn.at(traffic=replace(mark, verified_at=None, applied_at=turn.now, overdue=False))
     return _adopt_lower(turn, mark, route.table)
+
+
+def _restore(turn: Turn, mark: TrafficMark, route: RouteSeen) -> Turn | None:
+    """The split that stood is wanted once more; it is written as a raise from what was found."""
+    found = before_restoring(turn)
+    if found is None:
+        return None
+    turn = turn.tell(Reason.DRIFT_CORRECTED, Severity.WARN, actor=route.overwritten_by, found=describe(found.table()))
+    return turn.at(traffic=TrafficMark(mark.split, before=found, applied_at=turn.now))
 
 
 def _adopt_lower(turn: Turn, mark: TrafficMark, table: RouteTable | None) -> Turn:
@@ -242,16 +260,23 @@ def to_write(turn: Turn) -> Split | None:
     mark = turn.position.traffic
     if mark is None or turn.observing:
         return None
-    route, wanted = turn.route, mark.split.table()
+    route, wanted = turn.route, table_of(mark.split)
     if route is None:
         return None if mark.split.exposes() or mark.verified_at is not None else mark.split
     if route.table == wanted or _left_alone(turn, route):
-        return None
+        return mark.split if route.table == wanted and _only_roles_changed(mark) else None
     if not raises(mark.split, route.table):
         return mark.split
-    before = mark.before.table() if mark.before else None
+    before = table_of(mark.before) if mark.before else None
     fresh = mark.accepted_at is None and route.table == before
-    return mark.split if fresh and turn.position.phase is Phase.PROGRESSING else None
+    again = route.overwritten_by is not None and stood(turn)
+    return mark.split if fresh and (again or turn.position.phase is Phase.PROGRESSING) else None
+
+
+def _only_roles_changed(mark: TrafficMark) -> bool:
+    """After a promotion: nothing moves, but what is written beside the route must say who is stable now."""
+    before = mark.before
+    return mark.accepted_at is None and before is not None and before.stable != mark.split.stable
 
 
 def _left_alone(turn: Turn, route: RouteSeen) -> bool:

@@ -15,7 +15,16 @@ from collections.abc import Mapping
 from controller.demo.exposition import EVALUATIONS, PAGE_TYPE, JudgeMetrics
 from controller.demo.judging import HAZARDS, NO_HAZARD, harm_found, is_grounded
 from controller.demo.questions import find_question
-from controller.demo.serving import LoopbackServer, RefusedRequestError, Reply, Request, Route, json_reply
+from controller.demo.serving import (
+    LOOPBACK,
+    LoopbackServer,
+    RefusedRequestError,
+    Reply,
+    Request,
+    Route,
+    json_reply,
+    local_address,
+)
 
 FAULTS = ("none", "error", "silent")
 
@@ -108,9 +117,10 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True, help="0 takes a free one and prints it")
     parser.add_argument("--versions", required=True, help="the known versions, with commas between them")
     parser.add_argument("--deployment", default="support-bot")
+    parser.add_argument("--address", type=local_address, default=LOOPBACK)
     given = parser.parse_args()
     judge = Judge(tuple(given.versions.split(",")), given.deployment)
-    LoopbackServer(given.port, judge.routes()).serve_until_signalled("judge")
+    LoopbackServer(given.port, judge.routes(), given.address).serve_until_signalled("judge")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from controller.demo.exposition import PAGE_TYPE, ModelMetrics
 from controller.demo.handover import GivenAnswer, JudgeHandover
 from controller.demo.model import Draw, Model, ModelSettings
 from controller.demo.serving import (
+    LOOPBACK,
     LoopbackServer,
     RefusedRequestError,
     Reply,
@@ -24,6 +25,7 @@ from controller.demo.serving import (
     Route,
     Stream,
     json_reply,
+    local_address,
 )
 
 WORDS_PER_PIECE = 4
@@ -41,9 +43,9 @@ class ModelServer:
         self._numbers = itertools.count(1)
         self._headers = {"x-model-version": settings.name}
 
-    def run(self, port: int) -> None:
+    def run(self, port: int, address: str = LOOPBACK) -> None:
         """Serve until a signal ends it."""
-        server = LoopbackServer(port, self.routes())
+        server = LoopbackServer(port, self.routes(), address)
         if self._handover is not None:
             self._handover.start()
         server.serve_until_signalled(self._settings.name)
@@ -132,10 +134,11 @@ def _share(text: str) -> float:
     return value
 
 
-def parse_arguments(argv: list[str] | None = None) -> tuple[int, ModelSettings]:
-    """The port and the settings from the command line."""
+def parse_arguments(argv: list[str] | None = None) -> tuple[str, int, ModelSettings]:
+    """The address, the port and the settings from the command line."""
     parser = argparse.ArgumentParser(prog="python -m controller.demo.model_server")
     parser.add_argument("--port", type=int, required=True, help="0 takes a free one and prints it")
+    parser.add_argument("--address", type=local_address, default=LOOPBACK)
     parser.add_argument("--name", required=True, help="the version, as it appears in the metrics")
     parser.add_argument("--served-model", default="support-bot")
     parser.add_argument("--wrong", type=_share, default=0.0, help="share of answers with wrong facts")
@@ -147,7 +150,7 @@ def parse_arguments(argv: list[str] | None = None) -> tuple[int, ModelSettings]:
     parser.add_argument("--judge", help="URL of the judge; none: nothing is handed over")
     given = parser.parse_args(argv)
     latency = given.latency_ms / 1000
-    return given.port, ModelSettings(
+    return given.address, given.port, ModelSettings(
         given.name, given.served_model, given.wrong, given.harmful, latency, given.load_seconds, given.sample,
         given.seed, given.judge,
     )  # fmt: skip
@@ -155,8 +158,8 @@ def parse_arguments(argv: list[str] | None = None) -> tuple[int, ModelSettings]:
 
 def main() -> None:
     """Run one version as a program."""
-    port, settings = parse_arguments()
-    ModelServer(settings).run(port)
+    address, port, settings = parse_arguments()
+    ModelServer(settings).run(port, address)
 
 
 if __name__ == "__main__":

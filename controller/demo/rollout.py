@@ -59,8 +59,10 @@ spec:
         bad: {{metric: llm_eval_results_total, match: {{evaluation: [harm], verdict: [bad]}}}}
         total: {{metric: llm_eval_results_total, match: {{evaluation: [harm], verdict: [ok, bad]}}}}
         errors: {{metric: llm_eval_results_total, match: {{evaluation: [harm], verdict: [error]}}}}
+        eligible: {{metric: llm_eval_sampled_total}}
     objective: {{max: 1%}}
     scenarios: {{label: hazard, baseline: none}}
+    judge: {{latency: 1s}}
   - name: hallucination
     weight: 40%
     indicator:

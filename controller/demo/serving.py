@@ -1,8 +1,10 @@
-"""A light HTTP/1.1 server on loopback: keep-alive, JSON, streams. Every server of the demo is made from it.
+"""A light HTTP/1.1 server for this machine alone: keep-alive, JSON, streams. Every server of the demo is one.
 
 Log lines are JSON on standard output and never hold a request's or an answer's text.
 """
 
+import argparse
+import ipaddress
 import json
 import re
 import signal
@@ -17,6 +19,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 MAX_BODY_BYTES = 1 << 20
 LOOPBACK = "127.0.0.1"
+INSIDE = ipaddress.ip_network("10.77.0.0/16")
+"""Addresses that only exist in the network namespace of the demo on Kubernetes."""
 
 
 class RefusedRequestError(Exception):
@@ -77,11 +81,22 @@ def say(event: str, **details: object) -> None:
     sys.stdout.flush()
 
 
-class LoopbackServer:
-    """Serves `routes` ("POST /judge" → function) on 127.0.0.1; port 0 takes a free one."""
+def local_address(text: str) -> str:
+    """For argparse: an address that nobody outside of this machine reaches."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is no IP address") from None
+    if not (address.is_loopback or address in INSIDE):
+        raise argparse.ArgumentTypeError(f"{text}: only 127.0.0.1 and {INSIDE} (the demo's own network) are allowed")
+    return text
 
-    def __init__(self, port: int, routes: Mapping[str, Route]) -> None:
-        self._http = _Server((LOOPBACK, port), _Handler)
+
+class LoopbackServer:
+    """Serves `routes` ("POST /judge" → function) on `address`; port 0 takes a free one."""
+
+    def __init__(self, port: int, routes: Mapping[str, Route], address: str = LOOPBACK) -> None:
+        self._http = _Server((address, port), _Handler)
         self._http.routes = routes
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.2}, daemon=True)
 

@@ -58,6 +58,7 @@ class Reason(StrEnum):
     WINDOW_CLOSED = "window_closed"
     TRUSTED = "trusted"
     TRUST_REVOKED = "trust_revoked"
+    STATE_LOST = "state_lost"
 
 
 class Severity(StrEnum):

@@ -21,6 +21,9 @@ class Tally:
     errors: float = 0.0
 
 
+ZERO = Tally()
+"""One for all: what starts as the same tally stays the same one as long as the same is counted in it."""
+
 Against = Literal["objective", "stable", "change"]
 """What a stream holds the candidate against: its limit, the concurrent stable, or its own past."""
 
@@ -48,19 +51,19 @@ class StreamEvidence:
     ticks: int = 0
     surplus: float = 0.0
     peak: float = 0.0
-    all: Tally = Tally()
-    proof: Tally = Tally()
-    cohort: Tally = Tally()
-    live: Tally = Tally()
-    stage: Tally = Tally()
-    stable: Tally = Tally()
+    all: Tally = ZERO
+    proof: Tally = ZERO
+    cohort: Tally = ZERO
+    live: Tally = ZERO
+    stage: Tally = ZERO
+    stable: Tally = ZERO
     against: Against = "objective"
-    block: Tally = Tally()
-    block_stable: Tally = Tally()
+    block: Tally = ZERO
+    block_stable: Tally = ZERO
     block_ticks: int = 0
     block_weight: int | None = None
     prior: float = 0.0
-    memory: Tally = Tally()
+    memory: Tally = ZERO
     change: tuple[float, ...] = (NO_MONEY,) * 6
 
 
@@ -71,6 +74,27 @@ class Finding:
     scenario: str
     bad: float
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Eligible:
+    """Answers of the candidate that were sampled for judging, counted when they were produced, and how many are judged.
+
+    `total` so far, `judged` and `failed` (judge errors) since the same moment. `marks`: what `total` was at which
+    instant (unix seconds), oldest first, for as long as the judge may take. `stage_from`: `total` when the present
+    stage was verified, at `stage_since`. `known`: could they be counted at the last tick?
+    """
+
+    total: float = 0.0
+    judged: float = 0.0
+    failed: float = 0.0
+    marks: tuple[tuple[float, float], ...] = ()
+    stage_since: datetime | None = None
+    stage_from: float = 0.0
+    known: bool = False
+
+
+NOT_COUNTED = Eligible()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +111,8 @@ class SloEvidence:
     definition: str
     streams: tuple[StreamEvidence, ...] = ()
     reserve_weight: float = 0.0
-    judge_now: Tally = Tally()
-    judge_before: Tally = Tally()
+    judge_now: Tally = ZERO
+    judge_before: Tally = ZERO
     judge_turned: datetime | None = None
     candidate_judged_at: datetime | None = None
     stable_judged_at: datetime | None = None
@@ -100,6 +124,7 @@ class SloEvidence:
     gate: tuple[float, ...] = (NO_MONEY,) * 6
     scatter: tuple[float, ...] = (0.0,) * 8
     findings: tuple[Finding, ...] = ()
+    eligible: Eligible = NOT_COUNTED
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,8 @@ class Measurement:
     """Exact new counts of one SLI, version and scenario at one tick (None: the pooled stream), or a value.
 
     `ticks` is how many nominal ticks the delta covers (0: nothing new was measured). `blind` says why the numbers
-    are missing; counts are then zero.
+    are missing; counts are then zero. `eligible`, of the pooled stream only: new answers that wait to be judged or were
+    judged since; None when that is not counted, or cannot be.
     """
 
     slo: SloName
@@ -97,6 +98,7 @@ class Measurement:
     ticks: int = 1
     value: float | None = None
     blind: Blindness | None = None
+    eligible: float | None = None
 
 
 SeriesMemory = Mapping[str, tuple[float, float]]

@@ -13,13 +13,26 @@ from controller.domain.state import Position
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """What is stored of a rollout and does not read back: why, and the bytes as they are."""
+
+    why: str
+    position: bytes = b""
+    evidence: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Stored:
-    """What the store knows of a rollout: position and evidence of the same committed sequence number."""
+    """What the store knows of a rollout: position and evidence of the same committed sequence number.
+
+    `unread`: some of it does not read back. The evidence is then None; a position without `stable` says nothing.
+    """
 
     key: RolloutKey
     seq: int
     position: Position
     evidence: Evidence | None
+    unread: Unread | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,3 +122,7 @@ class StaleWriteError(Exception):
 
 class StoreUnavailableError(Exception):
     """The database could not be read or written; says what, where and what to do."""
+
+
+class StoreSettingsError(StoreUnavailableError):
+    """The settings name no database that could ever be opened: trying again is of no use."""

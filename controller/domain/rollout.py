@@ -1,8 +1,10 @@
 """`ModelRollout` as the rest of the house sees it: parsed, complete, frozen."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Literal
 
 from controller.domain.names import Digest, RolloutKey, SloName, VersionName
@@ -10,9 +12,9 @@ from controller.domain.names import Digest, RolloutKey, SloName, VersionName
 
 @dataclass(frozen=True, slots=True)
 class BackendRef:
-    """Where a version listens. `Host`: `name` is an address or DNS name; `Service`: a Kubernetes Service."""
+    """Where a version listens. `Host`: `name` is an address or DNS name; the others are objects of a cluster."""
 
-    kind: Literal["Host", "Service"]
+    kind: Literal["Host", "Service", "InferencePool"]
     name: str
     port: int
 
@@ -34,6 +36,21 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class Scale:
+    """What brings a version up before its run and down after it: an object with a scale sub-resource.
+
+    Up to `replicas`; not there after `deadline`: the run is held. Down to 0 when it has served nobody for `down_after`.
+    """
+
+    api_version: str
+    kind: str
+    name: str
+    replicas: int
+    deadline: timedelta
+    down_after: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class Version:
     """A named, immutable bundle behind one backend. `digest` hashes the bundle; `pinned` is False without one."""
 
@@ -43,6 +60,7 @@ class Version:
     pinned: bool
     identity: Identity
     startup: Startup | None = None
+    scale: Scale | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +87,16 @@ class SamplingWeights:
     values: tuple[tuple[str, float], ...]
 
 
+ASIDE: Mapping[str, bool] = MappingProxyType({"aside": True})
+"""Of fields that say how to wait for counts, not what the counts mean: evidence does not depend on them."""
+
+
 @dataclass(frozen=True, slots=True)
 class RatioIndicator:
     """Bad of total, both counters.
 
-    `once_per` is a label (a user, a conversation): at most one bad per value of it counts in a block.
+    `once_per` is a label (a user, a conversation): at most one bad per value of it counts in a block. `eligible` counts
+    the answers that were sampled for judging, when they were produced.
     """
 
     bad: Selector
@@ -82,6 +105,7 @@ class RatioIndicator:
     weights: SamplingWeights | None = None
     once_per: str | None = None
     kind: Literal["ratio"] = "ratio"
+    eligible: Selector | None = field(default=None, repr=False, metadata=ASIDE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +159,14 @@ class JudgePolicy:
     """When the judge itself is not to be trusted: share of errors (0..1), age of the newest judged answer.
 
     `sensitivity` and `specificity` (0..1, lower and upper bound) are how often it recognises bad and good answers.
+    `latency` is how long it takes for 99 of 100 answers, from the answer to its verdict.
     """
 
     max_errors: float
     max_age: timedelta
     sensitivity: tuple[float, float] = (1.0, 1.0)
     specificity: tuple[float, float] = (1.0, 1.0)
+    latency: timedelta = field(default=timedelta(minutes=2), repr=False, metadata=ASIDE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +255,31 @@ class EnvoyRoute:
     prefix: str = "/"
     router: Literal["envoy"] = "envoy"
 
+    @property
+    def place(self) -> str:
+        """The data plane, for messages: rollouts with the same place share its fate."""
+        return self.admin
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayApiRoute:
+    """An HTTPRoute of a cluster, which people own: ours are the entries of the rollout's versions in one rule.
+
+    `rule` is the rule's name; None: the only rule that has one of the rollout's versions among its backends.
+    `gitops_managers` are field managers whose writing over ours is undone at once instead of being taken as a wish.
+    """
+
+    namespace: str
+    http_route: str
+    rule: str | None = None
+    gitops_managers: tuple[str, ...] = ()
+    router: Literal["gateway_api"] = "gateway_api"
+
+    @property
+    def place(self) -> str:
+        """The data plane, for messages: rollouts with the same place share its fate."""
+        return f"HTTPRoute {self.namespace}/{self.http_route}"
+
 
 @dataclass(frozen=True, slots=True)
 class Sticky:
@@ -242,8 +293,20 @@ class Sticky:
 class Route:
     """Where the rollout's requests pass. `identity` (in `target`) makes two rollouts on one route comparable."""
 
-    target: EnvoyRoute
+    target: EnvoyRoute | GatewayApiRoute
     sticky: Sticky | None = None
+
+    @property
+    def envoy(self) -> EnvoyRoute:
+        """The target, for those who drive an Envoy of this machine. Raises LookupError for a route of another kind."""
+        if isinstance(self.target, EnvoyRoute):
+            return self.target
+        raise LookupError(f"the route {self.target.place} has the router `{self.target.router}`, not `envoy`")
+
+    @property
+    def counts(self) -> bool:
+        """Does its data plane tell how many requests each version got?"""
+        return isinstance(self.target, EnvoyRoute)
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,10 +391,11 @@ class ModelRollout:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Where a spec came from: a file, and for git the commit."""
+    """Where a spec came from: a file, and for git the commit; for an object of a cluster, its generation (from 1)."""
 
     file: str
     line: int = 1
     commit: str | None = None
     author: str | None = None
     message: str | None = None
+    generation: int = 0

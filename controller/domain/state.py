@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from controller.domain.names import Digest, RunId, VersionName
-from controller.domain.rollout import ModelRollout, Provenance, Stage
+from controller.domain.rollout import ModelRollout, Provenance, Stage, Version
 from controller.domain.traffic import RequestCounts, Split
 
 
@@ -82,6 +82,7 @@ class Run:
     `stage` indexes `spec.stages`; `stage_since` is when this stage's traffic was verified. `exposed_requests` are live
     requests the candidate answered so far; `counted_*` are the raw counters up to which that is true.
     `withdrawn`: at verified zero, kept, can return to its stage. `blind_told`: people know that it has long been blind.
+    `stable_endpoints` were ready when the run began; None: they could not be counted.
     """
 
     id: RunId
@@ -104,6 +105,7 @@ class Run:
     counted_epoch: str = ""
     counted_live: int = 0
     counted_mirrored: int = 0
+    stable_endpoints: int | None = None
 
     @property
     def current(self) -> Stage:
@@ -140,12 +142,21 @@ class Breach:
 
 
 @dataclass(frozen=True, slots=True)
+class Spare:
+    """A version with a `scale` that served or was tried, and cannot be returned to: in use by nobody since then."""
+
+    version: Version
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Position:
     """Where a rollout stands. `run` is the present one; in RolledBack and Completed it is the last one.
 
     `resume_phase` is where a pause or hold returns to. `rejected` are digests that breached: not tried again without
     `retry`. `runs` counts the runs ever begun. `message` says in one sentence what it waits for or what is wrong.
-    `trusted`: an A/A run has shown the comparison with stable calm on this traffic.
+    `trusted`: an A/A run has shown the comparison with stable calm on this traffic; `trusted_as`: for these SLOs, by
+    name and definition. `spare` are versions that may be scaled down.
     """
 
     phase: Phase
@@ -162,6 +173,8 @@ class Position:
     resume_phase: Phase | None = None
     message: str = ""
     trusted: bool = False
+    trusted_as: tuple[tuple[str, str], ...] = ()
+    spare: tuple[Spare, ...] = ()
 
     @property
     def under_way(self) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from controller.domain.names import VersionName
 
@@ -84,11 +85,22 @@ class RequestCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class BrokenGlass:
+    """A person put everything on stable past the controller: `at` by that person's clock, aware."""
+
+    at: datetime
+    actor: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RouteSeen:
     """The data plane as it is. `table` is None when it holds no route of this rollout yet.
 
     `accepted`: the data plane itself (not only our file) reports the configuration last written.
-    `epoch` changes when the data plane restarts and its counters begin again.
+    `epoch` changes when the data plane restarts and its counters begin again. `trouble` says why it is not accepted,
+    where the data plane tells. `overwritten_by`: a GitOps manager of the route (`gitopsManagers`) wrote it last.
+    `glass`: the newest note of that kind on the route itself.
     """
 
     table: RouteTable | None
@@ -96,16 +108,24 @@ class RouteSeen:
     revision: str
     epoch: str
     counts: Mapping[VersionName, RequestCounts] = field(default_factory=dict)
+    trouble: str = ""
+    overwritten_by: str | None = None
+    glass: BrokenGlass | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a router can do; a spec that needs more is refused with the reason."""
+    """What a router can do; a spec that needs more is refused with the reason.
 
+    `mirror`: all requests; `mirror_percent`: a part of them. `counts`: the data plane says how many it sent to whom.
+    """
+
+    mirror: bool = True
     mirror_percent: bool = True
     header_match: bool = True
     sticky_header: bool = True
     sticky_cookie: bool = True
+    counts: bool = True
 
 
 class RouterUnavailableError(Exception):

@@ -1,8 +1,9 @@
 """What the evidence says at one tick, for people and for `decide`."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar, overload
 
 from controller.domain.evidence import Against
 from controller.domain.measure import Blindness
@@ -39,12 +40,35 @@ class Between:
 EVERYWHERE = Between()
 
 
+class Proof(Protocol):
+    """How sure it is that the rate is low enough. Worked out for its readers, as `Ends` are."""
+
+    @property
+    def log_e(self) -> float: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How many of the answers that are old enough to be judged are judged. `age`: older than so many seconds.
+
+    `missing` of them have no result of the judge at all. `known` is False when they cannot be counted now.
+    """
+
+    eligible: float
+    judged: float
+    missing: float
+    age: float
+    enough: bool
+    known: bool = True
+
+
 @dataclass(frozen=True, slots=True)
 class StreamVerdict:
     """One stream: counts, rate with its confidence sequence [lower, upper], e-value (natural log) and verdict.
 
     `log_proof` is E-PROM; `proof_needed` what-if: judged answers still needed for proof if the true rate is half the
     objective. `stage_total` counts judged answers since this stage was verified. A `threshold` has a `value`.
+    `coverage`: where eligible answers are counted, whether the judge has kept up with them; without that no proof.
     """
 
     slo: SloName
@@ -57,7 +81,7 @@ class StreamVerdict:
     rate: float | None = None
     between: Ends = EVERYWHERE
     log_e: float = 0.0
-    log_proof: float = 0.0
+    proof: Proof | None = None
     proven: bool = False
     proof_needed: float = 0.0
     guilty: bool = False
@@ -69,6 +93,12 @@ class StreamVerdict:
     strikes: int = 0
     blind: Blindness | None = None
     against: Against = "objective"
+    coverage: Coverage | None = None
+
+    @property
+    def log_proof(self) -> float:
+        """log E-PROM; 0 where nothing can be proven."""
+        return self.proof.log_e if self.proof is not None else 0.0
 
     @property
     def lower(self) -> float:
@@ -99,19 +129,74 @@ class LedgerVerdict:
     kind: LedgerKind = "evidence"
 
 
+V = TypeVar("V", StreamVerdict, LedgerVerdict)
+
+
+class Later(Sequence[V]):
+    """Verdicts that are worked out when they are first read: most of a history's are never looked at."""
+
+    __slots__ = ("_made", "_make")
+
+    def __init__(self, make: Callable[[], tuple[V, ...]]) -> None:
+        self._make: Callable[[], tuple[V, ...]] | None = make
+        self._made: tuple[V, ...] = ()
+
+    def all(self) -> tuple[V, ...]:
+        """As a tuple."""
+        if self._make is not None:
+            self._made, self._make = self._make(), None
+        return self._made
+
+    @overload
+    def __getitem__(self, at: int) -> V: ...
+    @overload
+    def __getitem__(self, at: slice) -> tuple[V, ...]: ...
+    def __getitem__(self, at: int | slice) -> V | tuple[V, ...]:
+        return self.all()[at]
+
+    def __len__(self) -> int:
+        return len(self.all())
+
+    def __iter__(self) -> Iterator[V]:
+        return iter(self.all())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Later | tuple) and self.all() == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(self.all())
+
+    def __repr__(self) -> str:
+        return repr(self.all())
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """All verdicts of one tick. `worst` is the guilty or largest stream of a breached action, None without a breach."""
+    """All verdicts of one tick.
 
-    streams: tuple[StreamVerdict, ...] = ()
-    ledgers: tuple[LedgerVerdict, ...] = ()
+    Where known apart, `weighed` are those of `streams` that are not detectors of change, and `breaches` the breached
+    ones of `ledgers`: what decides is at hand although nothing else was worked out.
+    """
+
+    streams: Sequence[StreamVerdict] = ()
+    ledgers: Sequence[LedgerVerdict] = ()
+    weighed: Sequence[StreamVerdict] | None = field(default=None, compare=False, repr=False)
+    breaches: tuple[LedgerVerdict, ...] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def on_evidence(self) -> Sequence[StreamVerdict]:
+        """All streams but the detectors of change, which neither blind nor hold back anything."""
+        if self.weighed is not None:
+            return self.weighed
+        return tuple(s for s in self.streams if s.against != "change")
 
     def breach(self, action: OnBreach) -> StreamVerdict | None:
         """The stream to name when `action` must be taken now: from its ledger or a `threshold`; None otherwise."""
-        ledger = next((one for one in self.ledgers if one.action is action and one.breached), None)
+        breaches = self.ledgers if self.breaches is None else self.breaches
+        ledger = next((one for one in breaches if one.action is action and one.breached), None)
         if ledger is not None and ledger.guilty is not None:
             return self.find(*ledger.guilty)
-        values = (s for s in self.streams if s.value is not None and s.verdict is Verdict.BREACH)
+        values = (s for s in self.on_evidence if s.value is not None and s.verdict is Verdict.BREACH)
         return next((s for s in values if s.on_breach is action), None)
 
     def find(self, slo: SloName, scenario: str | None = None, against: Against = "objective") -> StreamVerdict | None:
@@ -121,4 +206,4 @@ class Judgement:
 
     def blind(self) -> tuple[StreamVerdict, ...]:
         """Streams that cannot be measured now."""
-        return tuple(s for s in self.streams if s.verdict is Verdict.BLIND)
+        return tuple(s for s in self.on_evidence if s.verdict is Verdict.BLIND)

@@ -13,6 +13,8 @@ from controller.metrics.prometheus import SHORTEST_WINDOW, Prometheus, Stretch
 
 PIECE = timedelta(hours=1)
 """Time that is asked for at once."""
+MOST_SAMPLES = 10_000
+"""Of one series in one answer: servers refuse, or are slow with, more than about so many."""
 
 
 def snapshots(
@@ -24,9 +26,10 @@ def snapshots(
     """
     provider = Prometheus(server)
     window = max(4 * server.scrape_interval, SHORTEST_WINDOW)
+    piece = min(PIECE, MOST_SAMPLES * min(step, server.scrape_interval))
     at = since
     while at <= until:
-        last = min(at + max(PIECE, step) - step, until)
+        last = min(at + max(piece, step) - step, until)
         instants = [at + n * step for n in range((last - at) // step + 1)]
         stretch = provider.stretch(asks, instants[-1], instants[-1] - at + window, step)
         _refuse_problems(stretch)

@@ -162,6 +162,8 @@ def proof_of(row: Row) -> str:
     if row.against != "objective" or row.scenario is not None or needed is None:
         return ""
     state = "proven" if row.proven else "not proven"
+    if row.late is not None:
+        state = f"not proven, because the judge is late: {row.late}"
     return f"The bets on 'below the limit' stood at {times(row.log_proof)} of the {times(needed)} needed: {state}."
 
 

@@ -1,24 +1,27 @@
 """The book of rollouts: what this process holds of each one between two passes. Spec, position, evidence, inbox."""
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from controller.analysis.judge import verdicts
 from controller.domain.decision import Notice
 from controller.domain.evidence import Evidence
-from controller.domain.names import Digest, RolloutKey, RunId
+from controller.domain.names import Digest, RolloutKey
 from controller.domain.observation import Preflight, Rebuilt, SpecSeen, Unknown
 from controller.domain.problem import SpecProblem
 from controller.domain.record import Stored
 from controller.domain.request import OperatorRequest
 from controller.domain.rollout import ModelRollout
 from controller.domain.state import Phase, Position
-from controller.domain.traffic import RouteSeen
+from controller.domain.traffic import RouteSeen, Split
 from controller.domain.verdict import Judgement
 from controller.ports import Specs
+from controller.runtime.background import Background
+from controller.runtime.lost import Lost, begun_anew, known_in_part, notice
 from controller.runtime.places import Places
+from controller.runtime.withdrawal import Withdrawal
 
 
 @dataclass(slots=True)
@@ -29,7 +32,10 @@ class Held:
     whatever it decides; `owed`: notices that could be written nowhere. `trouble` is what keeps it from going on.
     `looked_at`: wall and steady time of the last pass; `heard_at`: steady time of the newest metric snapshot.
     `searched`: the digest whose evidence was last looked for in the store, and `seq` at that time. `rebuilt`: what came
-    of counting a run's evidence anew, so that it is done once.
+    of counting evidence anew, so that it is done once, by the name of what was counted; `rebuilding`: the same while it
+    is counted. `recorded`: what the route's own record says, where nothing that is stored says what is stable.
+    `lost`: what is stored does not read back, and nothing says yet how to go on: no pass is made over it, only its
+    `withdrawal`.
     """
 
     key: RolloutKey
@@ -50,7 +56,11 @@ class Held:
     heard: object = None
     heard_at: float | None = None
     searched: tuple[Digest, int] | None = None
-    rebuilt: tuple[RunId, Rebuilt | None] | None = None
+    rebuilt: tuple[str, Rebuilt | None] | None = None
+    rebuilding: tuple[str, Background[Rebuilt]] | None = None
+    recorded: Split | None = None
+    lost: Lost | None = None
+    withdrawal: Withdrawal | None = None
     inbox: list[OperatorRequest] = field(default_factory=list)
     answers: dict[str, tuple[Notice, ...]] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -74,9 +84,10 @@ class Held:
 class Book:
     """All rollouts of this process. Specs come in by `take`, everything else through the passes."""
 
-    def __init__(self, stored: Iterable[Stored] = ()) -> None:
+    def __init__(self, stored: Iterable[Stored] = (), lost: Mapping[RolloutKey, Lost] | None = None) -> None:
         self._lock = threading.Lock()
-        self._all = {one.key: _remembered(one) for one in stored}
+        told = lost or {}
+        self._all = {one.key: _half_known(one, told.get(one.key)) or _remembered(one) for one in stored}
 
     def get(self, key: RolloutKey) -> Held | None:
         """What is held of `key`, or None."""
@@ -103,6 +114,7 @@ class Book:
                 return False
             held = self._all[key] = Held(key, Position(Phase.IDLE, now))
         before, held.spec = held.spec, seen
+        _begin_anew(held, now)
         return before != seen
 
     def _missing(self, key: RolloutKey, trouble: str | None) -> bool:
@@ -135,8 +147,31 @@ def _remembered(stored: Stored) -> Held:
     return Held(stored.key, position, stored.seq, evidence, judgement=judgement)
 
 
+def _half_known(stored: Stored, lost: Lost | None) -> Held | None:
+    """A row that does not read back, or not whole; None for every other."""
+    if stored.unread is None:
+        return None
+    lost = lost or Lost(stored.unread.why, None, stored.seq, stored.position.since)
+    position = known_in_part(stored, lost.at)
+    if position is None:
+        return Held(stored.key, stored.position, stored.seq, stored.evidence, trouble=lost.waits_for, lost=lost)
+    return Held(stored.key, position, stored.seq, behind=True, owed=(notice(lost),))
+
+
+def _begin_anew(held: Held, now: datetime) -> None:
+    """Now that there is a spec. What is held from here on is written over what did not read back."""
+    position = begun_anew(held.lost, held.spec, now) if held.lost else None
+    if held.lost is None or position is None:
+        return
+    held.owed, held.behind = (*held.owed, notice(held.lost)), True
+    held.position, held.lost, held.trouble = position, None, ""
+
+
 def _seniority(held: Held) -> tuple[bool, bool, RolloutKey]:
-    return not held.position.under_way, held.position.traffic is None, held.key
+    """What another process guards is known by what its status reports."""
+    position, reported = held.position, held.spec.reported
+    tried = reported is not None and reported.candidate is not None
+    return not (position.under_way or tried), position.traffic is None and reported is None, held.key
 
 
 def _conflict(held: Held, places: Places) -> str | None:

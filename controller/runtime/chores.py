@@ -93,6 +93,7 @@ class Chores:
             self._house.telemetry.sourced(", ".join(self._house.sources), specs.as_of)
         for key in self._house.book.take(specs, self._house.clock.now()):
             self._dispatcher.wake(key)
+        self._house.desk.read(specs)
         for problem in specs.problems:
             self._once(f"spec {problem.file}", str(problem))
 
@@ -105,6 +106,8 @@ class Chores:
 
     def deliver(self) -> None:
         """Try the alerts that are due."""
+        if not self._house.desk.delivers():
+            return
         self._house.deliverer.deliver_due()
         try:
             self._house.telemetry.alerts_pending(self._house.deliverer.pending())

@@ -116,10 +116,14 @@ class Control:
 
     def _ask(self, ask: Ask, request: Request) -> Answer:
         held = self._find(request.args)
+        if held.lost is not None:
+            raise RequestRefusedError(held.lost.waits_for)
         reason = str(request.args.get("reason") or "").strip()
         if not reason:
             raise RequestRefusedError(f"say why: tidegate {ask.value} {held.key.name} --reason '...'")
         argument = str(request.args.get("argument") or "")[:100]
+        if not self._house.sharing.holds(held.key):
+            raise RequestRefusedError(f"another replica guards {held.key}: ask there, or by a RolloutRequest")
         now = self._house.clock.now()
         identity = f"{now.isoformat()}/{next(self._ids)}"
         with held.lock:

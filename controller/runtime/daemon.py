@@ -4,23 +4,24 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
 from types import FrameType
 
 import structlog
 
-from controller.runtime.bootstrap import bootstrap
+from controller.runtime.bootstrap import furnish, lay
 from controller.runtime.chores import Chores
 from controller.runtime.control import Control
 from controller.runtime.dispatch import Dispatcher
+from controller.runtime.front import Front
+from controller.runtime.groundwork import Groundwork
 from controller.runtime.house import House
 from controller.runtime.reconcile import listen, reconcile
 from controller.runtime.scheduler import Ticker
 from controller.runtime.settings import Settings
-from controller.telemetry.health import Check
+from controller.runtime.vigil import Vigil
 from controller.telemetry.logging import set_up
-from controller.web.http import Page, PageServer, json_page
-from controller.web.socket import ControlServer
+from controller.web.protocol import Request
+from controller.web.socket import Answer, RequestRefusedError
 
 log = structlog.get_logger("daemon")
 PASSES_END, SOURCES_END = 2.5, 0.5
@@ -28,23 +29,27 @@ PASSES_END, SOURCES_END = 2.5, 0.5
 
 
 class Daemon:
-    """A running house. `start`, then `stop`; both from one thread."""
+    """A running house. `start`, then `stop`; both from one thread. `front` may listen already."""
 
-    def __init__(self, house: House, settings: Settings) -> None:
+    def __init__(self, house: House, settings: Settings, front: Front | None = None) -> None:
         self.house, self.settings = house, settings
         self.dispatcher = Dispatcher(
             house.clock, lambda key: reconcile(key, house), settings.workers, house.telemetry.late
         )
         self.ticker = Ticker(house.clock)
         self.chores = Chores(house, self.ticker, self.dispatcher, settings.retention_days)
-        self.control = ControlServer(settings.socket, Control(house, self.dispatcher))
-        self.pages = PageServer(settings.http, _pages(house))
-        self.address = ""
+        self.control = Control(house, self.dispatcher)
+        self.front = front or Front(settings, house.telemetry, house.health, self.control)
+
+    @property
+    def address(self) -> str:
+        """Where the pages are served, `host:port`."""
+        return self.front.address
 
     def start(self) -> None:
         """Serve, read, sample, pass: in this order, so that nobody asks a daemon that knows nothing."""
-        self.control.start()
-        self.address = self.pages.start()
+        self.front.answer = self.control
+        self.front.start()
         self.chores.read_sources()
         for name in self.house.sources:
             self.house.health.first_pass(name)
@@ -55,6 +60,8 @@ class Daemon:
         self.chores.plan()
         self.house.specs.watch(self.chores.read_sources)
         self.dispatcher.start()
+        self.house.desk.start(self.dispatcher.wake, self.ticker.every)
+        self.house.workloads.start(self.ticker.every)
         log.info("started", address=self.address, socket=str(self.settings.socket), observe=self.house.observe_only)
 
     def stop(self) -> None:
@@ -63,9 +70,10 @@ class Daemon:
         self.house.deliverer.stop()
         self.ticker.stop()
         clean = self.dispatcher.stop(PASSES_END)
+        self.house.workloads.stop()
+        self.house.desk.stop()
         self._close_sources()
-        self.control.stop()
-        self.pages.stop()
+        self.front.stop()
         self.house.close()
         log.info("stopped", clean=clean)
 
@@ -76,30 +84,26 @@ class Daemon:
         closing.join(SOURCES_END)
 
 
-def _pages(house: House) -> dict[str, Callable[[], Page]]:
-    return {
-        "/metrics": lambda: Page(house.telemetry.render(), house.telemetry.content_type),
-        "/healthz": lambda: _checked(house.health.alive()),
-        "/readyz": lambda: _checked(house.health.ready()),
-    }
-
-
-def _checked(check: Check) -> Page:
-    return json_page(check.document, check.good)
-
-
 def run(settings: Settings) -> None:
-    """Run until SIGTERM or SIGINT."""
+    """Run until SIGTERM or SIGINT. A database that cannot be read is waited for, with every candidate withdrawn."""
     set_up(settings.log_level, settings.log_format)
-    daemon = Daemon(bootstrap(settings), settings)
-    done = threading.Event()
+    done = _until_told()
+    ground = lay(settings)
+    front = Front(settings, ground.telemetry, ground.health, _nobody)
+    try:
+        house = Vigil(ground, front, furnish).until_open(done)
+    except BaseException:
+        _close(ground, front)
+        raise
+    if house is None:
+        _close(ground, front)
+        log.info("stopped", clean=True)
+        _leave()
+        return
+    _serve(Daemon(house, settings, front), done)
 
-    def end(number: int, _frame: FrameType | None) -> None:
-        log.info("signal", number=number)
-        done.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, end)
+def _serve(daemon: Daemon, done: threading.Event) -> None:
     try:
         daemon.start()
     except BaseException:
@@ -108,6 +112,28 @@ def run(settings: Settings) -> None:
     done.wait()
     daemon.stop()
     _leave()
+
+
+def _until_told() -> threading.Event:
+    """Set by SIGTERM or SIGINT, from now on."""
+    done = threading.Event()
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        log.info("signal", number=number)
+        done.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    return done
+
+
+def _nobody(_request: Request) -> Answer:
+    raise RequestRefusedError("the daemon is starting: ask again in a moment")
+
+
+def _close(ground: Groundwork, front: Front) -> None:
+    front.stop()
+    ground.close()
 
 
 def _leave() -> None:

@@ -4,6 +4,7 @@ import math
 from datetime import datetime
 
 from controller.analysis import elin, proof
+from controller.decision.advance import late
 from controller.domain.evidence import StreamEvidence
 from controller.domain.rollout import OnBreach, Slo
 from controller.domain.state import Phase
@@ -79,7 +80,10 @@ def _flip(held: Held, s: StreamVerdict) -> str:
         needed = proof.answers_needed(stream.proof.bad, stream.proof.total, stream.p0, slo.max_false_promotion)
         if math.isfinite(needed):
             told.append(f"about {math.ceil(needed):,} more at half the limit would be a proof that it is good")
-    return ("Would flip it: " + "; ".join(told) + ".") if told else ""
+    flips = ("Would flip it: " + "; ".join(told) + ".") if told else ""
+    if s.coverage is None or s.coverage.enough or s.scenario is not None:
+        return flips
+    return f"{flips} Nothing is proven while the judge is late: {late(s.coverage)}.".strip()
 
 
 def _find(held: Held, s: StreamVerdict) -> tuple[Slo | None, StreamEvidence | None]:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from controller.analysis.booking import margin_of
 from controller.analysis.judge_error import for_promotion
 from controller.analysis.streams import error_of
+from controller.decision.advance import late
 from controller.domain.evidence import Evidence, StreamEvidence
 from controller.domain.rollout import ModelRollout, Slo, Stage
 from controller.domain.verdict import Judgement, StreamVerdict, Verdict
@@ -22,7 +23,8 @@ class Row:
     """One stream as it was judged. `share`: its part of the ledger of `action`; None: in no ledger, or not kept then.
 
     `p0` is the limit the bets were held to, as its judge would report it; against stable, what was allowed beside
-    stable's rate. `ticks` were bet on. `proof_p0` and `log_proof_limit` belong to the proof that it is good.
+    stable's rate. `ticks` were bet on. `proof_p0` and `log_proof_limit` belong to the proof that it is good; `late`
+    says how far the judge was behind, where that kept it from being proven.
     """
 
     slo: str
@@ -52,6 +54,7 @@ class Row:
     ticks: int = 0
     proof_p0: float | None = None
     log_proof_limit: float | None = None
+    late: str | None = None
 
     @property
     def name(self) -> str:
@@ -148,6 +151,7 @@ def _row(
         stream.ticks if stream else 0,
         for_promotion(slo.max_bad, error_of(slo)) if slo and slo.max_bad is not None else None,
         math.log(1 / slo.max_false_promotion) if slo and slo.max_bad is not None else None,
+        late(s.coverage) if s.coverage is not None and not s.coverage.enough else None,
     )
 
 

@@ -19,13 +19,17 @@ from controller.domain.measure import (
     ValueReading,
 )
 from controller.domain.names import VersionName
-from controller.domain.observation import Observation, Preflight, Readiness
+from controller.domain.observation import Observation, Preflight, Readiness, Unknown
 from controller.domain.record import StoreUnavailableError
-from controller.domain.rollout import ModelRollout
+from controller.domain.rollout import EnvoyRoute, ModelRollout
 from controller.domain.state import Phase, Run
+from controller.domain.traffic import RouteSeen
+from controller.runtime.able import cannot
 from controller.runtime.book import Held
 from controller.runtime.house import House
+from controller.runtime.probe import addressed
 from controller.runtime.rebuilding import rebuild
+from controller.runtime.unknown_route import recorded
 from controller.runtime.watch import versions_of
 from controller.traffic.breakglass import JOURNAL
 
@@ -47,8 +51,10 @@ def observe(held: Held, house: House) -> Observation:
     """One instant of the world for this rollout."""
     now = house.clock.now()
     held.evidence = _evidence(held, house)
+    held.recorded = recorded(held)
     route = house.routers.look(held)
     counted = _count(held, house, now)
+    again = rebuild(held, house)
     held.route = route
     held.measured_at = counted.at or held.measured_at
     return Observation(
@@ -61,11 +67,14 @@ def observe(held: Held, house: House) -> Observation:
         sampled_at=counted.at,
         preflight=_preflight(held, house),
         requests=tuple(held.inbox),
-        route_conflict=held.conflict,
+        route_conflict=held.conflict or cannot(held, house.routers),
         readiness=_former_readiness(held, house),
         observe_only=house.observe_only,
-        break_glass=break_glass(held),
-        rebuilt=rebuild(held, house),
+        break_glass=break_glass(held, route),
+        rebuilt=again,
+        rebuilding=held.rebuilding is not None,
+        recorded=held.recorded if held.position.stable is None else None,
+        stable_endpoints=house.workloads.stable_endpoints(held),
     )
 
 
@@ -107,6 +116,7 @@ def _count(held: Held, house: House, now: datetime) -> Counted:
         run.spec.metrics.scrape_interval,
         {slo.name: tuple(s.scenario for s in slo.streams if s.scenario is not None) for slo in evidence.slos},
         run.started_at,
+        run.spec.block,
     )
     return Counted(measurements, series, True, latest.snapshot.at)
 
@@ -144,10 +154,14 @@ def _preflight(held: Held, house: House) -> Preflight:
     candidate, stable = run.spec.find(run.candidate), run.spec.find(run.stable)
     if candidate is None or stable is None:
         return Preflight(problem=f"{run.stable} and {run.candidate} must both be listed in spec.versions")
-    readiness = house.probe.readiness(candidate)
+    scaling = house.workloads.awaited(held)
+    if scaling is not None:
+        return scaling
+    reached = addressed(candidate, held.key.namespace)
+    readiness = house.probe.readiness(reached)
     if readiness is not Readiness.READY:
         return Preflight(readiness)
-    probed = house.probe.ask(run.id, candidate)
+    probed = house.probe.ask(run.id, reached)
     if probed is None or probed.problem is not None:
         return Preflight(readiness, probed.problem if probed else None)
     sampler = house.watch.of(run.spec.metrics)
@@ -158,7 +172,7 @@ def _preflight(held: Held, house: House) -> Preflight:
     return Preflight(readiness, "; ".join(problems) or None, done=True)
 
 
-def break_glass(held: Held) -> str | None:
+def break_glass(held: Held, route: RouteSeen | Unknown) -> str | None:
     """Who put everything on stable past us since the present split was wanted, or None.
 
     Only asked for a split that is not confirmed: one that is would be seen to have changed.
@@ -166,7 +180,11 @@ def break_glass(held: Held) -> str | None:
     run, mark = held.position.run, held.position.traffic
     if run is None or mark is None or not mark.split.exposes():
         return None
-    file = Path(run.spec.route.target.config_dir) / JOURNAL
+    target = run.spec.route.target
+    if not isinstance(target, EnvoyRoute):
+        glass = route.glass if isinstance(route, RouteSeen) else None
+        return glass.actor if glass is not None and glass.at >= mark.applied_at else None
+    file = Path(target.config_dir) / JOURNAL
     try:
         entries = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
         mine = [one for one in entries if one["rollout"] == str(held.key)]
@@ -188,4 +206,6 @@ def _former_readiness(held: Held, house: House) -> dict[VersionName, Readiness]:
         return {}
     former = spec.find(position.former)
     wanted = position.guarded or spec.version == position.former
-    return {former.name: house.probe.readiness(former)} if former is not None and wanted else {}
+    if former is None or not wanted:
+        return {}
+    return {former.name: house.probe.readiness(addressed(former, held.key.namespace))}

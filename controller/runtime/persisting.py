@@ -80,6 +80,10 @@ def read_again(held: Held, house: House) -> bool:
         house.health.trouble("store", str(error))
         held.unsaved = True
         return False
+    if stored is not None and stored.unread is not None:
+        house.health.trouble("store", stored.unread.why)
+        held.unsaved = True
+        return False
     if stored is not None:
         held.seq, held.position, held.evidence = stored.seq, stored.position, stored.evidence
     return True
@@ -103,10 +107,12 @@ def _caught_up(held: Held, stored: Stored | None) -> None:
     """Where memory and store disagree, the lower candidate traffic wins, and a run that ended stays ended."""
     held.seq = stored.seq if stored else 0
     held.unsaved, held.trouble = False, ""
-    if stored is not None and _wins(stored.position, held.position):
+    unread = stored is not None and stored.unread is not None
+    # What this process knows is written over a row that does not read back.
+    if stored is not None and not unread and _wins(stored.position, held.position):
         log.warning("store_is_lower", rollout=str(held.key), seq=stored.seq)
         held.position, held.evidence = stored.position, stored.evidence
-    held.behind = stored is None or stored.position != held.position or bool(held.owed)
+    held.behind = stored is None or unread or stored.position != held.position or bool(held.owed)
 
 
 def _wins(stored: Position, mine: Position) -> bool:

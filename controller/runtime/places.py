@@ -1,9 +1,9 @@
-"""Which rollout owns which requests of an Envoy, so that two never want the same: refused before any is applied."""
+"""Which rollout owns which requests of a data plane, so that two never want the same: refused before any is applied."""
 
 from dataclasses import dataclass, field
 
 from controller.domain.names import RolloutKey
-from controller.domain.rollout import EnvoyRoute
+from controller.domain.rollout import EnvoyRoute, GatewayApiRoute
 
 
 @dataclass(slots=True)
@@ -20,9 +20,22 @@ class Places:
 
     def __init__(self) -> None:
         self._homes: dict[tuple[str, str, str], _Home] = {}
+        self._rules: dict[tuple[str, str | None], RolloutKey] = {}
 
-    def claim(self, key: RolloutKey, target: EnvoyRoute) -> str | None:
+    def claim(self, key: RolloutKey, target: EnvoyRoute | GatewayApiRoute) -> str | None:
         """Take the place for `key`; or why another rollout has it, and then nothing is taken."""
+        return self._listener(key, target) if isinstance(target, EnvoyRoute) else self._rule(key, target)
+
+    def _rule(self, key: RolloutKey, target: GatewayApiRoute) -> str | None:
+        """A rollout that names no rule may mean any of them: it shares its HTTPRoute with nobody."""
+        for (place, rule), owner in self._rules.items():
+            meets = rule == target.rule or rule is None or target.rule is None
+            if place == target.place and owner != key and meets:
+                return _taken_rule(owner, target, rule)
+        self._rules.setdefault((target.place, target.rule), key)
+        return None
+
+    def _listener(self, key: RolloutKey, target: EnvoyRoute) -> str | None:
         refusal = self._refusal(key, target)
         if refusal is None:
             hosts = frozenset(target.hosts)
@@ -51,6 +64,11 @@ def _place(target: EnvoyRoute, host: str) -> tuple[str, str, str]:
 def _taken(owner: RolloutKey, target: EnvoyRoute, host: str) -> str:
     where = f"{target.router} at {target.admin}, host `{host}`, prefix `{target.prefix}`"
     return f"the route ({where}) already belongs to rollout {owner}; give this one a route of its own"
+
+
+def _taken_rule(owner: RolloutKey, target: GatewayApiRoute, rule: str | None) -> str:
+    theirs = f"rule `{rule}` of {target.place}" if rule else f"{target.place} (no rule named, so all of it)"
+    return f"{theirs} already belongs to rollout {owner}; name another rule in both (`routes[].gatewayAPI.rule`)"
 
 
 def _overlap(home: _Home, target: EnvoyRoute, host: str) -> str:

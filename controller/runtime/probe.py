@@ -6,7 +6,7 @@ Nobody waits here for long: a version that does not answer must not hold up the 
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 import requests
@@ -37,6 +37,14 @@ class Probed:
     """How a probe request went: `problem` says what is wrong, None when it was answered."""
 
     problem: str | None = None
+
+
+def addressed(version: Version, namespace: str) -> Version:
+    """The version under the name by which a cluster's DNS knows its Service from every namespace."""
+    backend = version.backend
+    if backend.kind != "Service":
+        return version
+    return replace(version, backend=replace(backend, name=f"{backend.name}.{namespace}.svc"))
 
 
 class Probe:

@@ -1,40 +1,35 @@
-"""Evidence out of the measurements that the store kept: for a run that lost it, for a retry that leaves a fault out."""
+"""Evidence that was lost or is to leave a fault out: begun by a pass, counted beside the passes, given up in time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 
 import structlog
 
 from controller.analysis import streams
-from controller.analysis.rebuild import Past, Row, Window, rebuilt, rested, spent
-from controller.decision.past import past_of
+from controller.analysis.rebuild import rested
 from controller.decision.window import BadWindowError, window_of
-from controller.domain.evidence import Evidence
 from controller.domain.observation import Rebuilt
-from controller.domain.record import StoreUnavailableError
 from controller.domain.request import Ask, OperatorRequest
-from controller.domain.rollout import ModelRollout, Version
-from controller.domain.state import Run
+from controller.domain.rollout import Version
+from controller.runtime import counting_anew
+from controller.runtime.background import Background
 from controller.runtime.book import Held
 from controller.runtime.house import House
 
 log = structlog.get_logger("evidence")
 PATIENCE = 10.0
 """Seconds for reading and counting: meanwhile this rollout is not judged, so it must end."""
-MOST_ENTRIES = 2000
-LATE = timedelta(minutes=1)
-
-
-class _TooLongError(Exception):
-    """There is more to count than a pass may wait for."""
+AT_ONCE = 1.0
+"""Seconds that the pass waits which begins it: most of the time that is enough."""
 
 
 def rebuild(held: Held, house: House) -> Rebuilt | None:
-    """What is needed of it in this pass, or None: nothing is, or nothing could be read in time."""
+    """What is needed of it in this pass, or None: nothing is, it is being counted, or it could not be in time."""
     if _is_missing(held):
-        return _kept(held, house)
-    held.rebuilt = None
+        return _of_run(held, house)
+    if held.recorded is not None:
+        return _of_target(held, house)
+    held.rebuilt, held.rebuilding = None, None
     for request in held.inbox:
         if request.ask is Ask.RETRY and request.argument and not held.position.under_way:
             return _retried(held, house, request)
@@ -48,24 +43,38 @@ def _is_missing(held: Held) -> bool:
     return evidence is None or (held.position.under_way and evidence.digest != run.digest)
 
 
-def _kept(held: Held, house: House) -> Rebuilt | None:
-    """The run's evidence; with half of the budget when something of it is missing. Looked for once."""
-    run = held.position.run
+def _of_run(held: Held, house: House) -> Rebuilt | None:
+    """The run's evidence; with half of the budget when something of it is missing."""
+    run, key, trusted = held.position.run, held.key, held.position.trusted
     assert run is not None
-    if held.rebuilt is not None and held.rebuilt[0] == run.id:
+    return _once(held, house, run.id, lambda: counting_anew.of_run(house, key, run, trusted, PATIENCE))
+
+
+def _of_target(held: Held, house: House) -> Rebuilt | None:
+    """What the server remembers of the version that is tried next, when nobody knows of the runs before."""
+    spec, recorded = held.spec.spec, held.recorded
+    target = spec.find(spec.version) if spec else None
+    if spec is None or recorded is None or target is None or target.name == recorded.stable:
+        return None
+    stable = recorded.stable
+    name = f"before {target.digest}"
+    return _once(held, house, name, lambda: counting_anew.of_target(house, spec, stable, target, PATIENCE))
+
+
+def _once(held: Held, house: House, name: str, count: Callable[[], Rebuilt | None]) -> Rebuilt | None:
+    """Begun in the first pass that asks, looked at in later ones, given up when it takes too long."""
+    if held.rebuilt is not None and held.rebuilt[0] == name:
         return held.rebuilt[1]
-    found = _read(held, house, run, run.spec)
-    held.rebuilt = (run.id, found)
-    return found
-
-
-def _read(held: Held, house: House, run: Run, spec: ModelRollout) -> Rebuilt | None:
-    fresh = replace(streams.fresh(spec, run.digest), trusted=held.position.trusted)
-    past = _past(held, house, run, spec)
-    again = _counted(held, house, run, past, fresh) if past else None
-    if past is None or again is None or again.whole:
-        return again
-    return replace(again, evidence=spent(again.evidence, 1 + past.halvings))
+    if held.rebuilding is None or held.rebuilding[0] != name:
+        held.rebuilding = (name, Background(f"count {held.key}", count, house.clock))
+        held.rebuilding[1].wait(AT_ONCE)
+    task = held.rebuilding[1]
+    if not task.over and task.age <= PATIENCE:
+        return None
+    if not task.over:
+        log.warning("evidence_not_rebuilt", rollout=str(held.key), why=f"it took longer than {PATIENCE:g} s")
+    held.rebuilt, held.rebuilding = (name, task.answer), None
+    return task.answer
 
 
 def _retried(held: Held, house: House, request: OperatorRequest) -> Rebuilt | None:
@@ -78,38 +87,8 @@ def _retried(held: Held, house: House, request: OperatorRequest) -> Rebuilt | No
         window = window_of(request.argument, house.clock.now())
     except BadWindowError:
         return None
-    past = _past(held, house, run, spec)
     base = streams.halved(held.evidence, spec, target.digest)
-    again = _counted(held, house, run, past, base, window) if past else None
+    again = counting_anew.of_rows(house, held.key, run, spec, base, PATIENCE, window)
     if again is None or again.counted == 0:
         return None
     return replace(again, evidence=rested(again.evidence), request=request.id)
-
-
-def _past(held: Held, house: House, run: Run, spec: ModelRollout) -> Past | None:
-    try:
-        return past_of(run, house.store.journal(held.key, MOST_ENTRIES), spec)
-    except StoreUnavailableError as error:
-        house.health.trouble("store", str(error))
-        return None
-
-
-def _counted(
-    held: Held, house: House, run: Run, past: Past, base: Evidence, window: Window | None = None
-) -> Rebuilt | None:
-    try:
-        return rebuilt(base, _rows(held, house, run), past, window)
-    except StoreUnavailableError as error:
-        house.health.trouble("store", str(error))
-    except _TooLongError:
-        log.warning("evidence_not_rebuilt", rollout=str(held.key), why=f"it would take longer than {PATIENCE:g} s")
-    return None
-
-
-def _rows(held: Held, house: House, run: Run) -> Iterator[Row]:
-    """What was measured since the run began, as long as there is time for it."""
-    end = house.clock.monotonic() + PATIENCE
-    for row in house.store.measurements(held.key, run.started_at, house.clock.now() + LATE):
-        if house.clock.monotonic() > end:
-            raise _TooLongError
-        yield row

@@ -4,7 +4,9 @@ from datetime import timedelta
 
 import structlog
 
+from controller.alerts.unread import later
 from controller.decision.tick import tick
+from controller.decision.traffic import OVERDUE
 from controller.domain.decision import Decision
 from controller.domain.names import RolloutKey
 from controller.domain.observation import Observation
@@ -13,22 +15,31 @@ from controller.domain.traffic import RouterUnavailableError
 from controller.runtime.book import Held
 from controller.runtime.house import House
 from controller.runtime.jumps import follow_clock
+from controller.runtime.lost import Lost
 from controller.runtime.observe import observe
 from controller.runtime.persist import Saved
 from controller.runtime.persisting import advances, persist, read_again
 from controller.runtime.record import pass_failed, tell
+from controller.runtime.withdrawal import Ending, Withdrawal
 
 log = structlog.get_logger("rollout")
 RETRY = timedelta(seconds=1)
 AFTER_A_FAULT = timedelta(seconds=5)
+LOOK_AGAIN = timedelta(seconds=60)
+SOON = timedelta(milliseconds=250)
 
 
 def reconcile(key: RolloutKey, house: House) -> timedelta | None:
-    """Pass over one rollout; returns when to look again, None for an unknown one."""
+    """Pass over one rollout; returns when to look again, None for an unknown one, or another process's."""
     held = house.book.get(key)
     if held is None:
         return None
     with held.lock:
+        if not house.sharing.holds(key):
+            listen(held, house)
+            return None
+        if held.lost is not None:
+            return _without_state(held, held.lost, house)
         try:
             revisit = one_pass(held, house)
         except Exception as fault:
@@ -37,11 +48,30 @@ def reconcile(key: RolloutKey, house: House) -> timedelta | None:
             house.health.trouble(f"pass {key}", held.trouble)
             house.deliverer.tell_now(pass_failed(held, house.clock.now(), fault))
             held.tell_watchers()
+            house.desk.passed(held)
             return AFTER_A_FAULT
         if held.trouble and not held.unsaved:
             held.trouble = ""
             house.health.ok(f"pass {key}")
+        house.desk.passed(held)
         return revisit
+
+
+def _without_state(held: Held, lost: Lost, house: House) -> timedelta:
+    """No position and no spec: all that can be done is to keep everything on stable, if anybody says what that is."""
+    held.trouble = lost.waits_for
+    held.tell_watchers()
+    if lost.route is None:
+        return LOOK_AGAIN
+    if held.withdrawal is None:
+        held.withdrawal = Withdrawal(lost.route, house.routers.make, house.clock, lost.why)
+    held.withdrawal.step()
+    safe = held.withdrawal.ending is Ending.SAFE
+    if not safe:
+        house.health.trouble(f"route {held.key}", held.withdrawal.trouble)
+        if held.withdrawal.seconds > OVERDUE.total_seconds():
+            house.deliverer.tell_now(later(lost.at, held.withdrawal.report()))
+    return AFTER_A_FAULT if safe else SOON
 
 
 def one_pass(held: Held, house: House) -> timedelta:
@@ -63,9 +93,9 @@ def one_pass(held: Held, house: House) -> timedelta:
 
 
 def listen(held: Held, house: House) -> None:
-    """Hear of the metrics that this rollout needs now, and of no others."""
+    """Hear of the metrics that this rollout needs now, and of no others; nothing of one that another process guards."""
     position = held.position
-    run = position.run if position.guarded else None
+    run = position.run if position.guarded and house.sharing.holds(held.key) else None
     house.watch.follow(held.key, run, position.phase is Phase.PENDING)
 
 
@@ -88,8 +118,14 @@ def act(held: Held, decision: Decision, seen: Observation, house: House) -> time
 
 
 def execute(held: Held, decision: Decision, house: House) -> None:
-    """Write the route. A failure is told, and the next pass tries again."""
+    """Write the route. A failure is told, and the next pass tries again.
+
+    A process that was stopped between deciding and writing wakes up to find that it is another one's turn.
+    """
     if decision.apply is None:
+        return
+    if not house.sharing.holds(held.key):
+        log.warning("not_ours_any_more", rollout=str(held.key))
         return
     try:
         router = house.routers.of(held)

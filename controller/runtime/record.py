@@ -5,6 +5,7 @@ from datetime import datetime
 import structlog
 
 from controller.alerts.message import alert_for
+from controller.alerts.wording import break_glass
 from controller.analysis.judge import ENGINE
 from controller.domain.decision import Decision, Severity
 from controller.domain.observation import Observation
@@ -58,6 +59,7 @@ def tell(held: Held, decision: Decision, house: House, seconds: float) -> None:
         level(notice.reason.value, rollout=str(held.key), actor=notice.actor, **facts)
     for request in decision.settled:
         held.answers[request] = decision.notices
+    house.desk.told(held, decision)
     held.tell_watchers()
 
 
@@ -66,11 +68,12 @@ def pass_failed(held: Held, at: datetime, fault: Exception) -> Alert:
     kind = type(fault).__name__
     run = held.position.run if held.position.under_way else None
     where = f"{run.candidate} keeps the traffic it has" if run else "nothing is being rolled out"
-    stable = f"tidegate route {held.key} --stable"
+    spec = held.active or (held.position.run.spec if held.position.run else None)
+    stable = break_glass(held.key, spec.route.target if spec else None)
     return Alert(
         dedupe=f"{held.key}:pass_failed:{kind}:{at:%Y-%m-%dT%H}",
         severity=Severity.PAGE.value if run else Severity.WARN.value,
         title=f"**ACT NOW:** {held.key.name} is not guarded: Tidegate failed in a way that was not foreseen ({kind}).",
-        body=f"{where}; nothing advances. `{stable}` puts everything on stable. Please report what the log says.",
+        body=f"{where}; nothing advances. {stable} puts everything on stable. Please report what the log says.",
         facts={"reason": "pass_failed", "rollout": held.key.name, "namespace": held.key.namespace, "fault": kind},
     )

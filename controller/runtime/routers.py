@@ -28,7 +28,7 @@ class Routers:
     def __init__(
         self, make: Callable[[RouteBinding], TrafficRouter], steady: Callable[[], float] = time.monotonic
     ) -> None:
-        self._make, self._steady = make, steady
+        self.make, self._steady = make, steady
         self._lock = threading.Lock()
         self._known: dict[RolloutKey, tuple[RouteBinding, TrafficRouter]] = {}
         self._hung: dict[str, tuple[float, RolloutKey, Unknown]] = {}
@@ -41,7 +41,7 @@ class Routers:
         with self._lock:
             known = self._known.get(held.key)
             if known is None or known[0] != binding:
-                known = self._known[held.key] = (binding, self._make(binding))
+                known = self._known[held.key] = (binding, self.make(binding))
             return known[1]
 
     def look(self, held: Held) -> RouteSeen | Unknown:
@@ -49,7 +49,7 @@ class Routers:
         binding, began = binding_of(held), self._steady()
         if binding is None:
             return Unknown("no good spec says where the route is")
-        place = binding.route.target.admin
+        place = binding.route.target.place
         hung = self._hung.get(place)
         if hung is not None and began < hung[0] and held.key != hung[1]:
             return hung[2]

@@ -20,16 +20,36 @@ class GitSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ClusterSettings:
+    """One cluster. Without `kubeconfig` and `context`: the pod's own account. `namespaces` empty: all of them.
+
+    Replicas share the rollouts by `shards` leases of `lease_seconds` in `lease_namespace` (empty: the pod's own);
+    0 shards: this process is the only one. `identity` is its name among them (empty: host and process).
+    """
+
+    kubeconfig: Path | None = None
+    context: str | None = None
+    namespaces: tuple[str, ...] = ()
+    shards: int = 4
+    identity: str = ""
+    lease_seconds: float = 15.0
+    lease_namespace: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything the daemon needs to know. `database` is a SQLAlchemy URL; empty: SQLite in `state_dir`.
 
+    `database_grace`: seconds that a start waits for a database that cannot be read, before it withdraws candidates.
     `workers` is how many rollouts are passed over at the same time; `http` is `host:port` of /metrics and health.
     """
 
     folders: tuple[Path, ...] = ()
     repositories: tuple[GitSettings, ...] = ()
+    cluster: ClusterSettings | None = None
     state_dir: Path = Path(".tidegate")
     database: str = ""
+    database_grace: float = 10.0
     http: str = "127.0.0.1:9464"
     channels: tuple[tuple[str, ChannelSettings], ...] = ()
     observe: bool = False

@@ -76,6 +76,7 @@ def _run(run: Run, now: datetime) -> View:
         "withdrawn": run.withdrawn,
         "exposed_requests": run.exposed_requests,
         "mirrored_requests": run.mirrored_requests,
+        "counts": run.spec.route.counts,
         "commit": run.provenance.commit,
         "author": run.provenance.author,
         "message": run.provenance.message,
@@ -106,7 +107,9 @@ def _traffic(held: Held) -> View | None:
 
 def _counted(held: Held) -> View | None:
     mark, route, run = held.position.traffic, held.route, held.position.run
-    if mark is None or run is None or not isinstance(route, RouteSeen) or mark.epoch != route.epoch:
+    if mark is None or run is None or not run.spec.route.counts:
+        return None
+    if not isinstance(route, RouteSeen) or mark.epoch != route.epoch:
         return None
     live = {v: _since(route, mark.start_counts, v).live for v in (run.stable, run.candidate)}
     mirrored = _since(route, mark.start_counts, run.candidate).mirrored
@@ -180,7 +183,7 @@ def waits(held: Held, now: datetime) -> tuple[str, ...]:
     if held.trouble:
         return (held.trouble,)
     if position.phase is Phase.PROGRESSING and position.run is not None:
-        seen = Observation(now, held.spec, held.route)
+        seen = Observation(now, held.spec, held.route, rebuilding=held.rebuilding is not None)
         return whats_missing(Turn(position, held.evidence, held.judgement, seen)) or ("the next metric tick",)
     return (position.message,) if position.message else ()
 

@@ -48,14 +48,18 @@ def _told(entry: JournalEntry, inputs: Inputs, earlier: Sequence[JournalEntry], 
     about = entry.facts.get("slo") is not None
     if entry.reason in ("breached", "alarm", "alert_slo") or (entry.reason == "held" and about):
         yield from _over(entry, inputs)
-    elif entry.reason in ("stage_completed", "promoted", "awaiting_approval", "trusted"):
+    elif entry.reason in ("stage_completed", "promoted", "awaiting_approval"):
         yield from _up(inputs)
+    elif entry.reason == "trusted":
+        yield from _trusted(entry, inputs)
     elif entry.reason in ("blind", "withdrawn", "sight_back"):
         yield from _blind(entry, inputs)
     elif entry.reason == "held":
         yield from _undecided(inputs)
     elif entry.reason == "found":
-        yield "In this scenario the first bad answer is one too many: no arithmetic, a person decides (`review`)."
+        yield from _found(entry)
+    elif entry.reason in ("evidence_rebuilt", "evidence_lost"):
+        yield from _lost(entry)
     elif entry.reason in ("rollback_started", "rollback_verified", "would_roll_back"):
         yield from _rolled_back(entry, inputs, earlier, reasons)
     elif len(reasons) == 1:
@@ -131,6 +135,43 @@ def _judged(inputs: Inputs) -> Iterator[Row]:
 
 def _evidence(inputs: Inputs) -> Iterator[LedgerRow]:
     return (one for one in inputs.ledgers if one.kind == "evidence")
+
+
+def _trusted(entry: JournalEntry, inputs: Inputs) -> Iterator[str]:
+    """The end of an A/A run: how far the bets on a difference ever got between two copies of one version."""
+    answers, peak = entry.facts.get("answers"), entry.facts.get("peak_e")
+    if isinstance(answers, int | float) and isinstance(peak, int | float):
+        yield (
+            f"{entry.facts.get('twin')} is {entry.facts.get('of')} once more: {answers:,.0f} judged answers of either, "
+            f"and the bets on 'worse than stable' never stood above {peak:g}; at 20 it would not have been trusted."
+        )
+    for row in inputs.streams:
+        if row.against == "stable" and row.scenario is None:
+            yield f"{arithmetic.counted(row)} {arithmetic.beside(row)}"
+    yield "From now on a breach of it rolls back; until then it only held."
+
+
+def _found(entry: JournalEntry) -> Iterator[str]:
+    bad, place = entry.facts.get("bad"), f"{entry.facts.get('slo')}/{entry.facts.get('scenario')}"
+    if isinstance(bad, int | float):
+        yield f"{place}: {bad:,.0f} bad answer{'' if bad == 1 else 's'} that no person has looked at."
+    yield "In this scenario the first bad answer is one too many: no arithmetic, a person decides (`review`)."
+    yield "What would have flipped it: not a single bad answer in this scenario."
+
+
+def _lost(entry: JournalEntry) -> Iterator[str]:
+    """What was known of the candidate was not in the database."""
+    ticks, source = entry.facts.get("ticks"), entry.facts.get("source", "kept")
+    if entry.reason == "evidence_lost":
+        yield "The evidence was gone and nothing was left to count it from: it is collected anew."
+    elif source == "history":
+        yield f"The evidence was gone and was counted anew from the metric server's history: {ticks} ticks."
+    else:
+        yield f"The evidence was gone and was counted anew from the measurements that were kept: {ticks} ticks."
+    if entry.facts.get("budget") == "kept":
+        yield "Nothing was missing, so it is what it was, and so is the allowance for a false rollback."
+    else:
+        yield "What was spent of the allowance for a false rollback is not known, so half of it is left."
 
 
 def _blind(entry: JournalEntry, inputs: Inputs) -> Iterator[str]:

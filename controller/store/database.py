@@ -1,16 +1,18 @@
 """One database, SQLite or PostgreSQL: transactions with a deadline, faults in words."""
 
+import os
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
-from controller.domain.record import StoreUnavailableError
+from controller.domain.record import StoreSettingsError, StoreUnavailableError
 from controller.store.deadline import Deadline, TooLateError
 from controller.store.faults import translated
 from controller.store.sqlite_file import SqliteFile, file_of
@@ -28,7 +30,7 @@ class Database:
     """An engine whose every transaction ends in time. Safe to use from several threads."""
 
     def __init__(self, url: str) -> None:
-        """Raises StoreUnavailableError when the URL is not one of ours, or the file cannot be made."""
+        """Raises StoreSettingsError when the URL is not one of ours, StoreUnavailableError when no file can be made."""
         parsed = _parsed(url)
         self.name = parsed.render_as_string(hide_password=True)
         self._deadline = Deadline(_SLOTS)
@@ -98,6 +100,29 @@ def _queued(lock: threading.Lock, patience: float, name: str) -> Iterator[float]
         lock.release()
 
 
+def check_settings(url: str, ours: Path) -> None:
+    """Raises StoreSettingsError for what no waiting mends: a URL, or a folder, that is not there.
+
+    `ours` is a folder that is made when it is missing.
+    """
+    _parsed(url)
+    path = file_of(url)
+    if path is None:
+        return
+    if os.path.isdir(path):
+        raise StoreSettingsError(f"{path} is a folder: name a file in it, as in sqlite:///{path}/tidegate.db")
+    folder = path.absolute().parent
+    try:
+        folder.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        if folder != ours.absolute():
+            raise StoreSettingsError(
+                f"the folder {folder} of the database does not exist: make it, mount it, or correct the URL"
+            ) from None
+    except OSError:
+        return  # it cannot be looked at: that may pass
+
+
 def _parsed(url: str) -> URL:
     try:
         parsed = make_url(url)
@@ -105,7 +130,7 @@ def _parsed(url: str) -> URL:
         parsed = None
     # The text itself is not repeated: it may hold a password.
     if parsed is None or parsed.drivername not in ("sqlite", "postgresql", "postgresql+psycopg"):
-        raise StoreUnavailableError(
+        raise StoreSettingsError(
             "the database URL is unknown: use sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
         )
     return parsed if parsed.drivername == "sqlite" else parsed.set(drivername="postgresql+psycopg")

@@ -6,6 +6,8 @@ from concurrent.futures import Future, wait
 from typing import TypeVar
 
 T = TypeVar("T")
+THREAD = "tidegate-store"
+"""The name of the threads in which calls are made."""
 
 
 class TooLateError(Exception):
@@ -24,7 +26,7 @@ class Deadline:
             raise TooLateError(f"no turn in {seconds:g} s: earlier calls hang")
         answer: Future[T] = Future()
         # A daemon thread: a process that is told to stop does not wait for what hangs.
-        thread = threading.Thread(target=self._run, args=(answer, work), name="tidegate-store", daemon=True)
+        thread = threading.Thread(target=self._run, args=(answer, work), name=THREAD, daemon=True)
         try:
             thread.start()
         except RuntimeError as full:

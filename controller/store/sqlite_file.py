@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from sqlalchemy import make_url
 
-from controller.domain.record import StoreUnavailableError
+from controller.domain.record import StoreSettingsError, StoreUnavailableError
 
 _BESIDE = ("", "-wal", "-shm")
 
@@ -66,14 +66,12 @@ class SqliteFile:
 
 
 def file_of(url: str) -> Path | None:
-    """The path in an SQLite URL, None for another database. Raises StoreUnavailableError for one without a file."""
+    """The path in an SQLite URL, None for another database. Raises StoreSettingsError for one without a file."""
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         return None
     if not parsed.database or parsed.database == ":memory:":
-        raise StoreUnavailableError(
-            f"{url}: evidence must outlive the process: name a file, as in sqlite:///tidegate.db"
-        )
+        raise StoreSettingsError(f"{url}: evidence must outlive the process: name a file, as in sqlite:///tidegate.db")
     return Path(parsed.database)
 
 

@@ -1,7 +1,7 @@
 """The store: ports.Store and ports.Outbox over one SQL database."""
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
@@ -17,7 +17,9 @@ from controller.domain.record import (
     Stored,
     StoreUnavailableError,
     TickRecord,
+    Unread,
 )
+from controller.domain.state import Phase, Position
 from controller.store.database import Database
 from controller.store.faults import DAMAGED
 from controller.store.outbox import due_items, settle_item
@@ -30,6 +32,8 @@ _LONG = 10.0  # seconds, for what is done at start-up or at night
 _BATCH = 500  # rows forgotten at once, so that a tick never waits long for its turn
 _PAGE = 2000  # rows of measurements read at once
 _VITAL = ("rollout", "evidence", "outbox")
+_NOTHING = Position(Phase.IDLE, datetime(1970, 1, 1, tzinfo=UTC))
+"""Stands for a position that does not read back."""
 
 
 class SqlStore:
@@ -40,7 +44,7 @@ class SqlStore:
         self._channels = channels
 
     def load(self) -> Sequence[Stored]:
-        """Everything known, by key. Raises StoreUnavailableError."""
+        """Everything known, by key; what does not read back says so. Raises StoreUnavailableError."""
         return self._database.read(_load, patience=_LONG)
 
     def commit(self, record: TickRecord) -> None:
@@ -137,10 +141,19 @@ def _load(connection: Connection) -> Sequence[Stored]:
 
 
 def _unpacked(key: RolloutKey, seq: int, position: bytes, evidence: bytes | None) -> Stored:
+    """One row that does not read back is told as such: it takes no other rollout with it."""
+    whole, why = _NOTHING, []
+    learned: Evidence | None = None
     try:
-        return Stored(key, seq, POSITION.unpack(position), None if evidence is None else EVIDENCE.unpack(evidence))
+        whole = POSITION.unpack(position)
     except StoreUnavailableError as refused:
-        raise StoreUnavailableError(f"{key}: {refused}") from refused
+        why.append(str(refused))
+    try:
+        learned = None if evidence is None else EVIDENCE.unpack(evidence)
+    except StoreUnavailableError as refused:
+        why.append(str(refused))
+    unread = Unread(f"{key}: {'; '.join(why)}", position, evidence) if why else None
+    return Stored(key, seq, whole, learned, unread)
 
 
 def _journal(connection: Connection, key: RolloutKey, limit: int) -> Sequence[JournalEntry]:

@@ -15,6 +15,7 @@ class Plane:
     `delay`: seconds until a written split is held and accepted. `unreadable`/`unwritable`: it cannot be asked/written.
     `losing`: so many writes vanish without a word. `linger`: seconds in which a removed version still gets requests.
     `skew` maps a version to its factor of the configured share: a data plane that does not do what it says.
+    `overwritten_by`: the listed GitOps tool that wrote last.
     """
 
     table: RouteTable | None = None
@@ -27,6 +28,7 @@ class Plane:
     cohort_share: float = 0.05
     epoch: int = 1
     writes: int = 0
+    overwritten_by: str | None = None
     live: Counter[VersionName] = field(default_factory=Counter)
     mirrored: Counter[VersionName] = field(default_factory=Counter)
     _coming: list[tuple[datetime, RouteTable]] = field(default_factory=list)
@@ -41,13 +43,15 @@ class Plane:
         if self.losing:
             self.losing -= 1
             return
+        self.overwritten_by = None
         if not self._coming or self._coming[-1][1] != split.table():
             self._coming = [(now + timedelta(seconds=self.delay), split.table())]
         self.settle(now)
 
-    def by_hand(self, table: RouteTable | None, now: datetime) -> None:
-        """Somebody else writes a table, at once."""
+    def by_hand(self, table: RouteTable | None, now: datetime, tool: str | None = None) -> None:
+        """Somebody else writes a table, at once: a person, or a listed GitOps tool."""
         self._coming = []
+        self.overwritten_by = tool
         self._hold(table, now)
 
     def restart(self) -> None:
@@ -62,7 +66,8 @@ class Plane:
             raise RouterUnavailableError("the simulated data plane does not answer")
         names = {*self.live, *self.mirrored}
         counts = {name: RequestCounts(self.live[name], self.mirrored[name]) for name in sorted(names)}
-        return RouteSeen(self.table, not self._coming, f"r{self.writes}", f"e{self.epoch}", counts)
+        accepted, revision = not self._coming, f"r{self.writes}"
+        return RouteSeen(self.table, accepted, revision, f"e{self.epoch}", counts, overwritten_by=self.overwritten_by)
 
     def settle(self, now: datetime) -> None:
         """Take over what has arrived by `now`."""

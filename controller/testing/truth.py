@@ -1,7 +1,7 @@
 """What is true of each version, judged answer by answer, and what a metric server would have counted of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
 
@@ -30,6 +30,8 @@ class Truth:
 
     `silent`: versions whose answers are not judged now; `judge_errors`: share of answers the judge fails on;
     `dark`: why an SLO (None: all) of a version (None: both) cannot be measured; `values` of `threshold` SLOs.
+    `unjudged`: share of a version's answers that the judge has not come to yet, and that `queued` counts per SLO;
+    `uncounted`: versions whose eligible answers cannot be counted now.
     """
 
     rng: Random
@@ -39,6 +41,10 @@ class Truth:
     judge_errors: float = 0.0
     dark: dict[tuple[str | None, str | None], BlindCause] = field(default_factory=dict)
     counters: dict[Place, tuple[int, int, int]] = field(default_factory=dict)
+    unjudged: dict[str, float] = field(default_factory=dict)
+    queued: dict[tuple[SloName, VersionName], int] = field(default_factory=dict)
+    eligible: dict[tuple[SloName, VersionName], int] = field(default_factory=dict)
+    uncounted: set[str] = field(default_factory=set)
 
     def answer(self, rollout: ModelRollout, answered: Mapping[VersionName, int]) -> None:
         """So many answers of each version exist and are judged."""
@@ -49,6 +55,16 @@ class Truth:
     def _judge(self, slo: Slo, version: VersionName, n: int) -> None:
         if slo.threshold is not None:
             return
+        self.eligible[slo.name, version] = self.eligible.get((slo.name, version), 0) + n
+        waiting = round(n * self.unjudged.get(version, 0.0))
+        self.queued[slo.name, version] = self.queued.get((slo.name, version), 0) + waiting
+        self._verdicts(slo, version, n - waiting)
+
+    def catch_up(self, slo: Slo, version: VersionName) -> None:
+        """The judge comes to everything that waits."""
+        self._verdicts(slo, version, self.queued.pop((slo.name, version), 0))
+
+    def _verdicts(self, slo: Slo, version: VersionName, n: int) -> None:
         errors = binomial(self.rng, n, self.judge_errors)
         judged = n - errors
         names = self.scenarios(slo)
@@ -95,7 +111,20 @@ class Truth:
         if slo.threshold is not None:
             return [Measurement(slo.name, version, None, value=self.values.get((slo.name, version), 0.0))]
         places: list[Place] = [(slo.name, version, name) for name in (None, *self.scenarios(slo))]
-        return [self._delta(place, memory, at, ticks) for place in places]
+        found = [self._delta(place, memory, at, ticks) for place in places]
+        if isinstance(slo.indicator, RatioIndicator) and slo.indicator.eligible is not None:
+            found[0] = replace(found[0], eligible=self._arrived(slo, version, memory, at))
+        return found
+
+    def _arrived(
+        self, slo: Slo, version: VersionName, memory: dict[str, tuple[float, float]], at: float
+    ) -> float | None:
+        if version in self.uncounted:
+            return None
+        key, value = f"{slo.name}|{version}|eligible", float(self.eligible.get((slo.name, version), 0))
+        before = memory.get(key, (at, value))[1]
+        memory[key] = (at, value)
+        return value - before
 
     def _delta(self, place: Place, memory: dict[str, tuple[float, float]], at: float, ticks: int) -> Measurement:
         slo, version, scenario = place

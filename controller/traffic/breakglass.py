@@ -52,7 +52,7 @@ def _last(config_dir: str, key: RolloutKey) -> tuple[RouteBinding, VersionName]:
     record = Record.read(ConfigFolder(config_dir), key)
     binding = record.binding
     # The folder may have been moved, or be mounted elsewhere for this person.
-    target = replace(binding.route.target, config_dir=config_dir)
+    target = replace(binding.route.envoy, config_dir=config_dir)
     return replace(binding, route=replace(binding.route, target=target)), record.stable
 
 

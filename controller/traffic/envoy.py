@@ -40,7 +40,7 @@ class EnvoyRouter:
     def __init__(self, binding: RouteBinding) -> None:
         self._binding = binding
         self._key = binding.key
-        self._target = binding.route.target
+        self._target = binding.route.envoy
         self._clusters = _checked(binding, lambda: envoy_config.clusters(binding))
         self._admin = _checked(binding, lambda: EnvoyAdmin(self._target.admin))
         self._folder = ConfigFolder(self._target.config_dir)

@@ -151,7 +151,7 @@ def _emergency(binding: RouteBinding, stable: VersionName) -> Json:
 def _route(binding: RouteBinding, part: str, match: Json, action: Json) -> Json:
     return {
         "name": f"{owner(binding.key)}/{part}",
-        "match": {"prefix": binding.route.target.prefix, **match},
+        "match": {"prefix": binding.route.envoy.prefix, **match},
         # Only we say what is a mirrored request; a client's word is dropped.
         "request_headers_to_remove": [MIRROR_HEADER],
         "route": action,

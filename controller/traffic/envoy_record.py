@@ -55,7 +55,7 @@ def recorded(folder: ConfigFolder) -> tuple[RolloutKey, ...]:
 
 
 def _rendered(record: Record) -> Json:
-    target, sticky = record.binding.route.target, record.binding.route.sticky
+    target, sticky = record.binding.route.envoy, record.binding.route.sticky
     return {
         "rollout": str(record.binding.key),
         "stable": record.stable,

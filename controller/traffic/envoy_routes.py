@@ -21,7 +21,7 @@ class ShapeError(Exception):
 
 def with_routes(config: Json, binding: RouteBinding, routes: list[Json]) -> Json:
     """`config` with these as the rollout's only routes. Raises ShapeError when the hosts or prefix are taken."""
-    hosts = list(binding.route.target.hosts)
+    hosts = list(binding.route.envoy.hosts)
     kept = [_without(host, binding.key) for host in config.get("virtual_hosts", [])]
     home = next((host for host in kept if set(host.get("domains", [])) == set(hosts)), None)
     if home is None:
@@ -29,7 +29,7 @@ def with_routes(config: Json, binding: RouteBinding, routes: list[Json]) -> Json
         home = {"name": owner(binding.key), "domains": hosts, "routes": []}
         kept.append(home)
     _refuse_same_prefix(home, binding)
-    place = _place(home["routes"], binding.route.target.prefix)
+    place = _place(home["routes"], binding.route.envoy.prefix)
     home["routes"] = [*home["routes"][:place], *routes, *home["routes"][place:]]
     used = [host for host in kept if host.get("name") != owner(binding.key) or host["routes"]]
     return {**config, "virtual_hosts": used}
@@ -99,7 +99,7 @@ def _refuse_overlap(hosts: Iterable[Json], wanted: list[str], name: str) -> None
 
 
 def _refuse_same_prefix(host: Json, binding: RouteBinding) -> None:
-    prefix = binding.route.target.prefix
+    prefix = binding.route.envoy.prefix
     for route in host["routes"]:
         name = route.get("name", "")
         if name.startswith("tidegate/") and route.get("match", {}).get("prefix") == prefix:

@@ -10,7 +10,10 @@ from docs.blocks.markdown import code, table
 NOTHING = "nothing"
 
 MEANINGS: Mapping[Reason, tuple[str, str]] = {
-    Reason.ADOPTED: ("Tidegate learned which version is stable, from the route or from `initialStable`.", NOTHING),
+    Reason.ADOPTED: (
+        "Tidegate learned what is stable: from the route, the record beside it, or `initialStable`.",
+        NOTHING,
+    ),
     Reason.RUN_STARTED: ("A run began: `version` names a version that does not serve yet.", NOTHING),
     Reason.LOADING: ("Kept for a candidate that is still loading; at present the rollout's message says it.", NOTHING),
     Reason.LOADED: ("The candidate answers its start-up check.", NOTHING),
@@ -70,7 +73,7 @@ MEANINGS: Mapping[Reason, tuple[str, str]] = {
         "find out what happened to the database",
     ),
     Reason.EVIDENCE_REBUILT: (
-        "The evidence of a run was gone and was counted anew from kept measurements; half of the budget if some miss.",
+        "Lost evidence was counted anew: from what was kept, or Prometheus' history. With gaps, half of the budget.",
         "find out what happened to the database",
     ),
     Reason.FOUND: (
@@ -87,7 +90,14 @@ MEANINGS: Mapping[Reason, tuple[str, str]] = {
         "An A/A run kept the comparison with stable calm: from now on it may roll back.",
         NOTHING,
     ),
-    Reason.TRUST_REVOKED: ("Somebody withdrew that trust: the comparison with stable holds again.", NOTHING),
+    Reason.TRUST_REVOKED: (
+        "That trust is withdrawn, by somebody or because an SLO changed: the comparison with stable holds again.",
+        "after a change of the judge, the margin or the SLO: another A/A run",
+    ),
+    Reason.STATE_LOST: (
+        "What was stored of this rollout did not read back, or was gone. Everything was sent to stable; a run is held.",
+        "see the message; then `resume` or `abort`",
+    ),
 }
 
 HELD: Mapping[HeldCause, tuple[str, str]] = {

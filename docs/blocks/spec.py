@@ -25,6 +25,9 @@ PATTERNS = {
     kinds.HTTP_PATH: "path",
     kinds.HOST: "host name",
     kinds.NODE: "address or DNS name",
+    kinds.OBJECT: "name of an object",
+    kinds.KIND_NAME: "kind",
+    kinds.GROUP_VERSION: "API version",
 }
 """Pattern in the schema -> what people call it."""
 REFUSED = tuple(UNBUILT)

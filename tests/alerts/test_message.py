@@ -11,8 +11,18 @@ from controller.alerts.sentences import bad_answers_served
 from controller.alerts.wording import command, count, duration, one_line, percent
 from controller.domain.decision import Notice, Reason, Severity
 from controller.domain.names import RolloutKey, RunId, SloName
-from controller.domain.rollout import BlindAction, BlindPolicy, LatencyIndicator, Mode, Startup, Threshold
-from controller.domain.state import Breach, Cause, HeldCause, Phase
+from controller.domain.rollout import (
+    BlindAction,
+    BlindPolicy,
+    GatewayApiRoute,
+    LatencyIndicator,
+    Mode,
+    Route,
+    StageKind,
+    Startup,
+    Threshold,
+)
+from controller.domain.state import Breach, Cause, HeldCause, Phase, Position
 from controller.testing.conformance.store_samples import START, a_position, a_run
 from tests.alerts.scenes import HARM, KEY, alert, held, rolled_back
 
@@ -62,6 +72,32 @@ def test_mirrored_answers_reached_nobody() -> None:
     told = alert(shadow, Reason.ROLLBACK_VERIFIED)
     assert "No user got an answer of v12 (500 mirrored requests)." in told.body
     assert bad_answers_served(shadow.run, shadow.breach) == 0.0
+
+
+def on_an_http_route(position: Position, stage: int) -> Position:
+    """The same run behind a gateway that counts no requests, in stage 0 (shadow) or a later one."""
+    assert position.run is not None
+    route = Route(GatewayApiRoute("default", "support-bot"))
+    return replace(position, run=replace(position.run, stage=stage, spec=replace(position.run.spec, route=route)))
+
+
+def test_what_nobody_counted_is_not_claimed() -> None:
+    position = on_an_http_route(rolled_back(replace(HARM, exposed=0), exposed=0), stage=1)
+    told = alert(position, Reason.ROLLBACK_VERIFIED)
+    assert "HTTPRoute default/support-bot does not count how many answers of v12 users got." in told.body
+    assert "Of 120 that were judged, 3 were bad." in told.body
+    assert "No user got" not in told.body
+    assert "exposed_requests" not in told.facts
+    assert bad_answers_served(position.run, position.breach) is None
+
+
+def test_a_shadow_reaches_nobody_where_nothing_is_counted_either() -> None:
+    position = on_an_http_route(rolled_back(replace(HARM, exposed=0, live_bad=0, live_total=0), exposed=0), stage=0)
+    assert position.run is not None
+    shadow = replace(position.run.spec.stages[0], kind=StageKind.SHADOW)
+    spec = replace(position.run.spec, stages=(shadow, *position.run.spec.stages[1:]))
+    position = replace(position, run=replace(position.run, spec=spec))
+    assert "No user got an answer of v12" in alert(position, Reason.ROLLBACK_VERIFIED).body
 
 
 def test_counts_exactly_when_every_answer_was_judged() -> None:

@@ -12,17 +12,19 @@ from controller.analysis import elin, streams
 from controller.analysis.accumulate import Scope, accumulate
 from controller.analysis.elin import Purse
 from controller.analysis.interval import interval
+from controller.analysis.judge import judge
 from controller.analysis.ledger import Entry, merge
 from controller.analysis.proof import answers_needed, log_proof
 from controller.domain.evidence import SloEvidence
 from controller.domain.measure import Measurement
 from controller.domain.names import SloName
-from controller.domain.rollout import Slo, StageKind
+from controller.domain.rollout import Margin, OnBreach, Slo, StageKind
 from controller.testing.builders import CANDIDATE, STABLE, a_rollout, a_slo
 from controller.testing.clock import START
 
 FEW = settings(max_examples=100, derandomize=True, database=None, deadline=None)
 RATES = st.floats(1e-4, 0.5)
+SLICES = (("harm", None), ("harm", "ssh"), ("tone", None))
 COUNTS = st.sampled_from((0.0, 1.0, 3.0, 1e3, 1e9))
 
 
@@ -214,3 +216,23 @@ def test_weights_never_exceed_one_however_often_the_spec_is_edited(specs: list[t
         evidence = streams.adapt(evidence, rollout)
         assert sum(weights(slo) for slo in evidence.slos) <= 1 + 1e-9
         assert all(weights(slo) > 0 for slo in evidence.slos), "an SLO without weight never acts"
+
+
+def test_a_ledger_is_breached_at_its_limit_and_no_bound_hides_it() -> None:
+    """What acts was found with bounds or without: it is always what the ledgers say when they are read in full."""
+    harm = a_slo("harm", 0.05, ("ssh",), versus_stable=Margin(points=0.02))
+    rollout = a_rollout(slos=(harm, a_slo("tone", 0.02, on_breach=OnBreach.HOLD)))
+    told = set()
+    for rate in (0, 1, 2, 3):
+        evidence = streams.fresh(rollout, rollout.versions[1].digest)
+        for tick in range(60):
+            now = START + tick * rollout.interval
+            scope = Scope(rollout, STABLE, CANDIDATE, StageKind.CANARY, START, False, now)
+            counts = [(SloName(name), CANDIDATE, s, float(rate * (tick % 2)), 10.0) for name, s in SLICES]
+            beside = [(SloName(name), STABLE, s, 0.0, 10.0) for name, s in SLICES]
+            measured = tuple(Measurement(*one) for one in (*counts, *beside))
+            evidence, found = judge(evidence, measured, {}, scope)
+            assert all(one.breached == (one.log_e >= one.log_limit) for one in found.ledgers)
+            assert found.breaches == tuple(one for one in found.ledgers if one.breached)
+            told.add(bool(found.breaches))
+    assert told == {False, True}

@@ -252,3 +252,72 @@ class TestForgetting:
         assert {key.partition("/")[0] for key in self.look(memory, later, [an_slo()])} == {"harm"}
         newer = {key: (later.timestamp(), value) for key, (_, value) in list(memory.items())[:1]}
         assert memory.keys() <= self.look({**memory, **newer}, later, [an_slo()]).keys()
+
+
+BLOCK = 4
+"""Ticks in a block."""
+
+
+class Blocks(Counters):
+    """The same, judged in blocks."""
+
+    def look(self, more: dict[Key, int], backwards: bool = False) -> tuple[Measurement, ...]:
+        for key, count in more.items():
+            self.values[key] = self.values.get(key, 0) + count
+        found = [self._series(key, value) for key, value in self.values.items()]
+        shot = snapshot(self.step, *(reversed(found) if backwards else found))
+        now, self.step = at(self.step), self.step + 1
+        span = BLOCK * STEP
+        measured, self.memory = measure([self.slo], [V12], shot, self.memory, now, STEP, STEP, {}, START, span)
+        return measured
+
+
+def bad_of(user: str, hazard: str = "none", stratum: str = "", count: int = 1) -> dict[Key, int]:
+    return {("a", user, stratum, hazard, "bad"): count}
+
+
+def test_one_bad_answer_per_user_and_block() -> None:
+    book = Blocks(weighed("user", None))
+    told = [book.look(bad_of("ada", count=3))[0].bad for _ in range(2 * BLOCK)]
+    assert told == [1, 0, 0, 0, 1, 0, 0, 0]
+
+
+def test_users_do_not_stand_in_for_each_other_and_nobody_is_hidden() -> None:
+    book = Blocks(weighed("user", None))
+    assert book.look({**bad_of("ada"), **bad_of("bob"), **bad_of("", count=2)})[0].bad == 4
+    assert book.look({**bad_of("ada"), **bad_of("eve"), **bad_of("")})[0].bad == 2
+
+
+def test_every_scenario_counts_by_itself() -> None:
+    book = Blocks(weighed("user", None))
+    whole, *_ = book.look(bad_of("ada", "vcr"))
+    later, *slices = book.look(bad_of("ada", "ssh"))
+    assert (whole.bad, later.bad) == (1, 0)
+    assert {one.scenario: one.bad for one in slices} == {"vcr": 0, "ssh": 1}
+
+
+def test_a_graver_answer_adds_what_it_stands_for_more() -> None:
+    book = Blocks(weighed("user"))
+    told = [book.look(bad_of("ada", stratum=stratum))[0].bad for stratum in ("flagged", "some", "rest", "flagged")]
+    assert told == [1, 1.5, 37.5, 0]
+
+
+def test_who_counted_is_forgotten_after_the_block() -> None:
+    book = Blocks(weighed("user", None))
+    for number in range(3 * BLOCK):
+        book.look(bad_of(f"user-{number}"))
+        assert sum("once per" in key for key in book.memory) <= 2 * BLOCK
+    for _ in range(BLOCK):
+        book.look({})
+    assert not any("once per" in key for key in book.memory)
+
+
+@given(st.lists(st.integers(0, 3), max_size=20), st.integers(0, 3))
+def test_no_block_holds_two_bad_answers_of_one_user(story: list[int], begin: int) -> None:
+    """Wherever blocks begin; and never is more than every other block of a busy user lost."""
+    book = Blocks(weighed("user", None))
+    counted = [book.look(bad_of("ada", count=count))[0].bad for count in story]
+    for first in range(begin, len(counted), BLOCK):
+        assert sum(counted[first : first + BLOCK]) <= 1
+    seen = sum(1 for first in range(0, len(story), BLOCK) if any(story[first : first + BLOCK]))
+    assert sum(counted) >= (seen + 1) // 2

@@ -62,6 +62,21 @@ def test_run_with_a_folder_that_is_not_there(tmp_path: Path) -> None:
     assert "does not exist" in ran.err
 
 
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("mysql://u:secret@h/d", "use sqlite:///FILE"),
+        ("sqlite://", "name a file"),
+        ("sqlite:////nowhere/at/all/tidegate.db", "does not exist"),
+    ],
+)
+def test_run_with_a_database_that_no_waiting_mends(tmp_path: Path, url: str, said: str) -> None:
+    ran = tidegate("run", "--rollouts", tmp_path, "--state-dir", tmp_path / "state", "--database", url)
+    assert ran.code == 2
+    assert said in ran.err
+    assert "secret" not in ran.err
+
+
 def test_run_with_a_secret_that_is_not_there(tmp_path: Path) -> None:
     ran = quick("run", "--rollouts", tmp_path, "--slack-webhook-file", tmp_path / "url")
     assert ran.code == 2

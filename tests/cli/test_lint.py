@@ -103,3 +103,13 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     assert ran.code == 2
     assert "there is no such file" in ran.err
     assert ran.out == ""
+
+
+def test_a_note_is_no_mistake(tmp_path: Path) -> None:
+    """A proof that cannot know whether the judge has kept up is said, and nothing more."""
+    file = tmp_path / "support-bot.yaml"
+    file.write_text((GOOD / "minimal.yaml").read_text())
+    ran = quick("lint", file, "--output", "json")
+    assert (ran.code, ran.json["problems"]) == (0, [])
+    assert any("indicator.ratio.eligible" in note for note in ran.json["notes"])
+    assert "note: " in quick("lint", file).out

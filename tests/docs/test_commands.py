@@ -30,11 +30,19 @@ NOT_RUN = {
     "tidegate aa": NEEDS_A_DAEMON,
     "tidegate route": "moves a route; run in the tests of the command line and of break glass",
     "tidegate backtest": "reads a history of the reader's; run in the tests of the command line",
+    "kubectl": "asks a cluster of the reader; run in the tests of the cluster",
     "systemctl": CHANGES_THE_MACHINE,
     "install": CHANGES_THE_MACHINE,
     "curl": "asks a server of the reader",
 }
-RUN = ("tidegate lint", "tidegate plan", "tidegate simulate", "tidegate --help", "tidegate --version")
+RUN = (
+    "tidegate lint",
+    "tidegate plan",
+    "tidegate simulate",
+    "tidegate templates",
+    "tidegate --help",
+    "tidegate --version",
+)
 
 
 def lines(block: Block) -> Iterator[str]:

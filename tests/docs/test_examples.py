@@ -24,7 +24,14 @@ def test_documents_in_pages_parse(block: Block) -> None:
     assert rollouts_of(block.text, str(block))
 
 
-@pytest.mark.parametrize("block", [one for one in blocks("yaml") if "kind: ModelRollout" not in one.text], ids=str)
+@pytest.mark.parametrize("block", [one for one in blocks("yaml") if "kind: SLOTemplate" in one.text], ids=str)
+def test_templates_in_pages_can_be_used(block: Block) -> None:
+    (parsed,) = parse_bytes(block.text.encode(), str(block))
+    assert [str(problem) for problem in parsed.problems] == []
+    assert parsed.template is not None
+
+
+@pytest.mark.parametrize("block", [one for one in blocks("yaml") if "\nkind: " not in one.text], ids=str)
 def test_parts_of_a_spec_parse(block: Block) -> None:
     part = yaml.safe_load(block.text)
     if not set(part) <= FIELDS:

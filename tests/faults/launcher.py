@@ -1,7 +1,7 @@
 """`python -m tests.faults.launcher SETTINGS`: the real daemon, which kills itself at a chosen point of a chosen pass.
 
 SETTINGS is JSON: `folder`, `state_dir`, `hook`, and where to die: `after` a step of the pass, `on` the first pass that
-decides that reason (for a stage: its name beside it).
+decides that reason (for a stage: its name beside it). `http`, `database` and `grace` (seconds) when they matter.
 """
 
 import json
@@ -74,10 +74,11 @@ def main() -> None:
     settings = Settings(
         folders=(Path(told["folder"]),),
         state_dir=Path(told["state_dir"]),
-        http="127.0.0.1:0",
+        http=told.get("http", "127.0.0.1:0"),
         channels=(("slack", ChannelSettings(told["hook"])),),
         log_format="json",
         database=told.get("database", ""),
+        database_grace=float(told.get("grace", 10.0)),
     )
     daemon.run(settings)
 

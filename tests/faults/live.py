@@ -39,6 +39,20 @@ class Live:
         assert isinstance(found, list)
         return dict(found[0])
 
+    def ask(self, verb: str, **args: object) -> dict[str, object]:
+        """A person's request. Raises DaemonRefusedError with what the daemon says instead."""
+        return call(self.state_dir / "tidegate.sock", verb, {"name": "support-bot", **args})
+
+    def refusal(self, verb: str = "get") -> str:
+        """What the daemon says instead of an answer; empty while it does not answer, or answers."""
+        try:
+            self.ask(verb, reason="a test")
+        except DaemonRefusedError as refused:
+            return str(refused)
+        except DaemonUnavailableError:
+            pass
+        return ""
+
     def at(self, phase: str, stage: str | None = None) -> bool:
         view = self.view()
         run = view.get("run")

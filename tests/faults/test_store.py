@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from controller.domain.record import StoreUnavailableError
 from controller.domain.state import Phase
 from tests.faults.rig import Bench, Ground, a_bench, served
 from tests.parts.postgres import Postgres
@@ -125,14 +124,6 @@ def test_a_damaged_file_holds_up_no_rollback(ground: Ground, canary: Bench) -> N
     breach_in_time(canary)
     canary.settle()
     assert set(ground.send(20)) == {"v11"}
-
-
-def test_a_damaged_file_is_told_at_a_start_and_traffic_stays(ground: Ground, canary: Bench) -> None:
-    canary.close()
-    damage(ground.state_dir / "tidegate.db")
-    with pytest.raises(StoreUnavailableError, match="damaged"), a_bench(ground, canary.clock):
-        pass
-    assert set(ground.send(40)) == {"v11", "v12"}
 
 
 def test_a_file_that_is_gone_holds_up_no_rollback(ground: Ground, canary: Bench) -> None:

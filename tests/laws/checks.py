@@ -124,12 +124,22 @@ def correction_only_lowers(p: Passed) -> None:
     mark = p.decision.position.traffic
     if split == Split(p.decision.position.stable or STABLE):
         return
-    assert p.decision.position.phase is Phase.PROGRESSING, f"raised in {p.decision.position.phase}"
+    assert p.decision.position.phase is Phase.PROGRESSING or _stood(p), f"raised in {p.decision.position.phase}"
     assert mark is not None, "raised without a mark"
     assert mark.accepted_at is None, "raised a split that was held before"
     assert isinstance(route, RouteSeen), "raised on a route that cannot be read"
     assert mark.before is not None, "raised from nothing"
     assert route.table == mark.before.table(), "raised although the route is not what it was"
+
+
+def _stood(p: Passed) -> bool:
+    """The exception: a listed GitOps tool wrote over a stage that stood, and nothing speaks against its weight."""
+    run, evidence = p.decision.position.run, p.decision.evidence
+    tool = isinstance(p.seen.route, RouteSeen) and p.seen.route.overwritten_by is not None
+    standing = p.decision.position.phase in (Phase.PROGRESSING, Phase.PAUSED, Phase.AWAITING_APPROVAL)
+    well = evidence is not None and not any(slo.blind for slo in evidence.slos)
+    quiet = not any(p.decision.judgement.breach(kind) for kind in (OnBreach.ROLLBACK, OnBreach.HOLD))
+    return tool and standing and run is not None and run.stage_since is not None and well and quiet
 
 
 def wanted_goes_up_with_a_reason(p: Passed) -> None:
@@ -150,6 +160,8 @@ def below_is_adopted(p: Passed) -> None:
     if not isinstance(route, RouteSeen) or _observing(p) or run is None:
         return
     table = before.traffic.split.table()
+    if _stood(p) and p.decision.apply == before.traffic.split:
+        return
     if table.exposes_more(route.table or NOTHING, run.candidate):
         assert after.phase is not Phase.PROGRESSING, "went on although someone lowered the traffic"
         settled = after.held is HeldCause.EXTERNAL

@@ -12,7 +12,7 @@ from controller.analysis import booking, elin, ledger, ledgers
 from controller.analysis import judge as judging
 from controller.analysis import sight as seeing
 from controller.analysis import streams as shares
-from controller.decision import advance, asked, clock, edits, guard, sight, tick, traffic
+from controller.decision import advance, asked, clock, edits, guard, overwritten, sight, tick, traffic
 from tests.analysis import test_engine_laws as engine
 from tests.laws import test_evidence_and_people_laws as more
 from tests.laws import test_journey_laws as laws
@@ -196,6 +196,20 @@ BUGS: tuple[Bug, ...] = (
         "if False:",
         BY_HAND,
     ),
+    Bug(
+        "a GitOps tool is taken for a person",
+        overwritten.before_restoring,
+        "route.overwritten_by is None",
+        "True",
+        laws.test_what_a_gitops_tool_writes_over_a_stage_is_undone,
+    ),
+    Bug(
+        "a GitOps tool is undone while blind",
+        overwritten.before_restoring,
+        "or blind_now(turn.evidence)",
+        "",
+        laws.test_a_blind_guard_lets_a_gitops_tool_lower,
+    ),
     Bug("zero without a quiet second", traffic._proved, "turn.now - mark.quiet_since >= QUIET", "True", ZERO),
     Bug("a wrong share is not seen", traffic.share_rejected, "> LOG_REJECT", "> 1e9", SHARE),
     Bug("a wrong share is told again and again", traffic.check_share, "if not mark.overdue:", "if True:", SHARE),
@@ -294,7 +308,20 @@ BUGS: tuple[Bug, ...] = (
         more.test_observe_tells_the_same_and_writes_nothing,
     ),
     Bug("a paused run skips its loading", asked._resume_paused, "if loading(turn.position):", "if False:", PAUSE),
-    Bug("any evidence is a breach", ledger.read, "total >= log_limit", "total >= 0.0", GOOD),
+    Bug(
+        "any evidence is a breach",
+        ledger.read,
+        "total >= log_limit",
+        "total >= 0.0",
+        engine.test_a_ledger_is_breached_at_its_limit_and_no_bound_hides_it,
+    ),
+    Bug(
+        "a bound hides a breach",
+        ledgers.surely_calm,
+        "evidence < elin.SURELY / budget",
+        "True",
+        engine.test_a_ledger_is_breached_at_its_limit_and_no_bound_hides_it,
+    ),
     Bug(
         "the surest verdict is blind to a breach",
         ledgers.ledgers_of,

@@ -183,6 +183,42 @@ def test_whatever_a_hand_writes_the_candidate_ends_within_its_stage(journey: Jou
 
 
 @effort(40)
+@given(journeys(), st.sampled_from((None, 0, 3)))
+def test_what_a_gitops_tool_writes_over_a_stage_is_undone(journey: Journey, weight: int | None) -> None:
+    world = journey.at_stage()
+    drive_until(world, lambda w: w.position.run is not None and w.position.run.stage_since is not None, 5)
+    before = world.plane.table
+    shares = [(STABLE, 100 - (weight or 0)), (CANDIDATE, weight or 0)]
+    committed = RouteTable(tuple((name, share) for name, share in shares if share))
+    world.plane.by_hand(committed, world.true_now, tool="argocd-controller")
+    one_pass(world)
+    assert world.plane.table == before, "what the tool wrote was taken for a wish"
+    assert world.position.phase is not Phase.HELD
+    drive_until(world, lambda w: w.position.phase is Phase.COMPLETED, 40 * len(world.rollout.stages))
+    world.plane.by_hand(committed, world.true_now, tool="argocd-controller")
+    drive(world, 1)
+    assert world.plane.table == RouteTable(((CANDIDATE, 100),)), "what was promoted was undone by a tool"
+    check(world)
+
+
+@effort(40)
+@given(journeys(), CAUSES, st.booleans())
+def test_a_blind_guard_lets_a_gitops_tool_lower(journey: Journey, cause: BlindCause, paused: bool) -> None:
+    world = journey.at_stage()
+    drive_until(world, lambda w: w.position.run is not None and w.position.run.stage_since is not None, 5)
+    if paused:
+        _paused(world)
+        one_pass(world)
+    world.truth.dark[None, None] = cause
+    drive(world, 1)
+    world.plane.by_hand(RouteTable(((STABLE, 100),)), world.true_now, tool="argocd-controller")
+    drive(world, 2)
+    assert not world.exposed(CANDIDATE), "raised without seeing"
+    assert world.position.phase in (Phase.HELD, Phase.PAUSED)
+    check(world)
+
+
+@effort(40)
 @given(journeys(), tables(), st.sampled_from((_broken, _deleted)))
 def test_a_hold_survives_a_broken_spec(
     journey: Journey, table: RouteTable | None, harm: Callable[[World], None]

@@ -145,9 +145,12 @@ def the_slo() -> object:
     return replace(a_slo(), indicator=indicator)
 
 
-def a_rig(folder: Path, store: MemoryStore | None = None, patience: float = 0.5) -> Rig:
+def a_rig(
+    folder: Path, store: MemoryStore | None = None, patience: float = 0.5,
+    clock: ManualClock | None = None, counters: Counters | None = None,
+) -> Rig:  # fmt: skip
     """v11 serves nothing yet; nothing is wanted."""
-    clock, source, counters, channel = ManualClock(), Source(), Counters(), MemoryChannel()
+    clock, counters, source, channel = clock or ManualClock(), counters or Counters(), Source(), MemoryChannel()
     store = store or MemoryStore(("memory",))
     spool, telemetry = Spool(folder / "spool"), Telemetry(clock, "0", "test")
     deliverer = Deliverer(store, {"memory": channel}, clock)

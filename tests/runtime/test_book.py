@@ -28,7 +28,7 @@ def other() -> ModelRollout:
 
 
 def on(rollout: ModelRollout, *hosts: str, prefix: str = "/", admin: str = "127.0.0.1:9901") -> ModelRollout:
-    target = replace(rollout.route.target, hosts=hosts, prefix=prefix, admin=admin)
+    target = replace(rollout.route.envoy, hosts=hosts, prefix=prefix, admin=admin)
     return hashed(replace(rollout, route=replace(rollout.route, target=target)))
 
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from controller.domain.record import StoreUnavailableError
-from controller.domain.state import Phase
+from controller.domain.record import StoreUnavailableError, Unread
+from controller.domain.state import Phase, Position
 from controller.domain.traffic import Split
 from controller.runtime.persisting import mend
 from controller.runtime.reconcile import reconcile
@@ -164,3 +164,23 @@ def test_requests_are_not_answered_by_a_decision_that_was_not_carried_out(canary
     assert canary.held.position.phase is Phase.COMPLETED
     assert canary.held.trouble == ""
     assert reasons(canary).count("stage_completed") == 3
+
+
+def test_a_row_that_does_not_read_back_later_is_written_anew_from_memory(canary: Rig) -> None:
+    shelf, mine = canary.store.shelf, canary.held.position
+    canary.held.unsaved = True
+    shelf.stored[KEY] = replace(shelf.stored[KEY], position=Position(Phase.IDLE, mine.since), unread=Unread("damaged"))
+    assert mend(canary.house)
+    assert canary.held.position == mine
+    canary.passes(1)
+    assert shelf.stored[KEY].position.run == canary.held.position.run
+    assert shelf.stored[KEY].unread is None
+
+
+def test_nothing_advances_over_a_row_of_somebody_else_that_does_not_read_back(canary: Rig) -> None:
+    shelf, mine = canary.store.shelf, canary.held.position
+    row = shelf.stored[KEY]
+    shelf.stored[KEY] = replace(row, seq=row.seq + 1, position=Position(Phase.IDLE, mine.since), unread=Unread("newer"))
+    canary.tick()
+    assert canary.held.position.run == mine.run
+    assert canary.held.unsaved

@@ -6,20 +6,28 @@ from dataclasses import replace
 
 import pytest
 
+from controller.domain.decision import Reason
+from controller.domain.measure import BlindCause
 from controller.domain.names import RunId
-from controller.domain.record import JournalEntry
+from controller.domain.observation import Readiness
+from controller.domain.record import JournalEntry, TickRecord
 from controller.domain.rollout import Margin
 from controller.domain.state import Phase
 from controller.runtime import why
 from controller.runtime.explain import explain
-from controller.runtime.inputs import Inputs, LedgerRow, Row, read
-from controller.testing.builders import a_rollout
+from controller.runtime.inputs import Inputs, LedgerRow, Row, read, written
+from controller.store.entries import journal_of
+from controller.testing.builders import STABLE, a_rollout, a_slo
 from controller.testing.clock import START
+from controller.testing.drive import drive, drive_until
 from controller.testing.stores import Fault
+from controller.testing.world import World
 from controller.web.protocol import Request
 from controller.web.socket import RequestRefusedError
 from tests.runtime.rig import KEY, Rig, the_slo
 from tests.runtime.test_control import Asked, ask, control_of
+from tests.stories.test_pure_stories_of_evidence import calm, found_in_canary
+from tests.stories.told import a_good_world, turn_harmful, until_stage
 
 __all__ = ["ask"]
 
@@ -210,3 +218,97 @@ def test_explain_speaks_of_stable_when_the_comparison_does(rig: Rig) -> None:
     told = "\n".join(explain(rig.held, rig.clock.now()))
     assert "harm: worse than stable: " in told, told
     assert "holds and does not roll back" in told
+
+
+def told_in(world: World, reason: Reason) -> why.Decided:
+    """The decision of that reason, with what the daemon keeps beside it."""
+    for number, passed in enumerate(world.passes):
+        decision, before = passed.decision, passed.before
+        if reason not in {notice.reason for notice in decision.notices}:
+            continue
+        run = decision.position.run or before.run
+        stage = before.run.current if before.run is not None and before.under_way else None
+        kept = written(decision.judgement, decision.evidence, run.spec if run else None, stage)
+        at, notices = passed.seen.now, decision.notices
+        record = TickRecord(KEY, number + 1, at, decision.position, None, notices=notices, verdicts=kept)
+        found = why.decided(tuple(reversed(journal_of(record))), number + 1)
+        assert found is not None
+        return found
+    raise AssertionError(f"{reason} was never told")
+
+
+def test_a_withdrawal_says_that_nothing_was_wrong_with_the_version() -> None:
+    world = until_stage(a_good_world(), 1)
+    world.truth.dark[None, None] = BlindCause.QUERY_FAILED
+    drive_until(world, lambda w: w.position.run is not None and w.position.run.withdrawn, 100)
+    told = told_in(world, Reason.WITHDRAWN).lines
+    assert told[0] == (
+        "Nothing says that the version is bad: it could not be measured, and blind is neither good nor bad."
+    )
+    assert told[1] == "harm: the ratio of v12 cannot be read (query_failed)."
+    assert told[2] == "What would have flipped it: one measurement that reads; the counts themselves decided nothing."
+    assert told[3] == "At that moment:"
+    assert told[4].startswith("harm: ")
+    assert "judged answers were bad" in told[4]
+
+
+def test_a_finding_is_no_arithmetic() -> None:
+    found = told_in(found_in_canary(), Reason.FOUND)
+    bad = found.entries[0].facts["bad"]
+    assert found.lines == (
+        f"harm/cse: {bad:,.0f} bad answer{'' if bad == 1 else 's'} that no person has looked at.",
+        "In this scenario the first bad answer is one too many: no arithmetic, a person decides (`review`).",
+        "What would have flipped it: not a single bad answer in this scenario.",
+    )
+
+
+def test_an_alarm_after_promotion_is_explained_like_a_breach() -> None:
+    world = a_good_world()
+    drive_until(world, lambda w: w.position.phase is Phase.COMPLETED, 400)
+    drive(world, 10)
+    world.loading[STABLE] = Readiness.UNREACHABLE
+    turn_harmful(world)
+    drive_until(world, lambda w: Reason.ALARM in {notice.reason for notice in w.notices}, 200)
+    told = "\n".join(told_in(world, Reason.ALARM).lines)
+    for part in ("harm: ", "judged answers were bad", "the limit is 5 %", "for a rollback"):
+        assert part in told, told
+
+
+def test_trust_says_what_it_rests_on() -> None:
+    world = calm(a_slo(versus_stable=Margin(points=0.02)))
+    found = told_in(world, Reason.TRUSTED)
+    facts = next(one for one in found.entries if one.reason == "trusted").facts
+    first = (
+        f"v12 is v11 once more: {facts['answers']:,.0f} judged answers of either, and the bets on 'worse than stable' "
+        f"never stood above {facts['peak_e']:g}; at 20 it would not have been trusted."
+    )
+    assert first in found.lines
+    told = "\n".join(found.lines)
+    assert "beside stable's" in told
+    assert "From now on a breach of it rolls back; until then it only held." in found.lines
+
+
+@pytest.mark.parametrize(
+    ("reason", "facts", "parts"),
+    [
+        ("evidence_lost", {}, ("nothing was left", "half of it is left")),
+        ("evidence_rebuilt", {"ticks": 40, "budget": "half", "source": "history"}, ("history: 40 ticks", "half")),
+        (
+            "evidence_rebuilt",
+            {"ticks": 40, "budget": "kept", "source": "kept"},
+            ("were kept: 40", "Nothing was"),
+        ),
+    ],
+)
+def test_lost_evidence_says_where_it_came_from(reason: str, facts: dict[str, object], parts: tuple[str, ...]) -> None:
+    told = "\n".join(by_hand(reason, facts))
+    assert all(part in told for part in parts), told
+
+
+def test_a_proof_that_waits_for_the_judge_says_so() -> None:
+    row = Row(
+        "harm", total=2000, objective=0.05, p0=0.05, proof_p0=0.05, log_proof=4.0, log_proof_limit=3.0, ticks=60,
+        late="180 of 200 answers that are older than 2 min are judged (90.0%), 95% are needed",
+    )  # fmt: skip
+    told = "\n".join(by_hand("held", {"cause": "deadline"}, row))
+    assert "not proven, because the judge is late: 180 of 200 answers" in told

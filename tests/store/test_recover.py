@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from controller.domain.decision import Reason
 from controller.domain.names import RunId
-from controller.domain.record import Stored, StoreUnavailableError, TickRecord
+from controller.domain.record import Stored, StoreUnavailableError, TickRecord, Unread
 from controller.domain.state import Phase, Position
 from controller.store.recover import exposes_more, latest, missed, recover
 from controller.store.spool import Spool
@@ -173,3 +173,16 @@ def test_a_position_of_which_nothing_is_known_gives_the_candidate_nothing() -> N
     unknown = Position(Phase.STALLED, START, run=a_run())
     assert exposes_more(a_position(1), unknown)
     assert not exposes_more(unknown, a_position(1))
+
+
+def test_a_spooled_rollback_replaces_a_row_that_does_not_read_back(spool: Spool) -> None:
+    nothing = Stored(KEY, 4, Position(Phase.IDLE, START), None, Unread("damaged"))
+    spool.write(a_tick(5, 0, ROLLING))
+    (row,) = latest([nothing], spool.read())
+    assert (row.seq, row.position.phase, row.unread) == (5, ROLLING, None)
+
+
+def test_a_spooled_share_for_the_candidate_does_not(spool: Spool) -> None:
+    nothing = Stored(KEY, 4, Position(Phase.IDLE, START), None, Unread("damaged"))
+    spool.write(a_tick(5, 10, Phase.HELD))
+    assert latest([nothing], spool.read()) == [nothing]

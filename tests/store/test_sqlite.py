@@ -14,7 +14,8 @@ from sqlalchemy import event
 
 from controller.domain.decision import Reason
 from controller.domain.names import RolloutKey
-from controller.domain.record import StaleWriteError, StoreUnavailableError
+from controller.domain.record import StaleWriteError, StoreSettingsError, StoreUnavailableError
+from controller.store.database import check_settings
 from controller.store.sqlite_file import set_aside
 from controller.store.store import SqlStore, open_store
 from controller.testing.conformance.store_samples import KEY, a_position, a_record, with_alert, with_notice
@@ -240,19 +241,43 @@ def test_a_database_of_a_newer_version_is_refused(path: Path) -> None:
         open_store(url_of(path))
 
 
-def test_a_position_of_a_newer_version_is_refused_with_its_rollout(store: SqlStore, path: Path) -> None:
+@pytest.mark.parametrize(("table", "column"), [("rollout", "position"), ("evidence", "packed")])
+def test_a_row_that_does_not_read_back_takes_no_other_with_it(
+    store: SqlStore, path: Path, table: str, column: str
+) -> None:
+    other = RolloutKey("assistants", "sales-bot")
     store.commit(a_record(1))
-    with closing(sqlite3.connect(path)) as other, other:
-        other.execute("UPDATE rollout SET position = CAST('tg2' || substr(position, 4) AS BLOB)")
-    with unavailable("assistants/support-bot: a stored position cannot be read: its format is 'tg2'"):
-        store.load()
+    store.commit(a_record(1, other))
+    with closing(sqlite3.connect(path)) as file, file:
+        mine = "SELECT id FROM rollout WHERE name = 'support-bot'"
+        where = f"id IN ({mine})" if table == "rollout" else f"rollout_id IN ({mine})"
+        file.execute(f"UPDATE {table} SET {column} = CAST('tg2' || substr({column}, 4) AS BLOB) WHERE {where}")
+    well, spoilt = store.load()
+    assert (well.key, well.unread, well.position) == (other, None, a_record(1, other).position)
+    assert (spoilt.key, spoilt.seq) == (KEY, 1)
+    assert spoilt.unread is not None
+    assert "assistants/support-bot: a stored" in spoilt.unread.why
+    assert "its format is 'tg2'" in spoilt.unread.why
+    assert (spoilt.position.stable is None) == (table == "rollout")
+    assert (spoilt.evidence is None) == (table == "evidence")
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "mysql://u:secret@h/d", "tidegate.db", "oracle"])
 def test_a_url_that_cannot_keep_anything_is_refused_without_telling_secrets(url: str) -> None:
-    with pytest.raises(StoreUnavailableError, match=r"use sqlite:///FILE|as in sqlite:///tidegate\.db") as said:
+    with pytest.raises(StoreSettingsError, match=r"use sqlite:///FILE|as in sqlite:///tidegate\.db") as said:
         open_store(url)
+    with pytest.raises(StoreSettingsError):
+        check_settings(url, Path("anywhere"))
     assert "secret" not in str(said.value)
+
+
+def test_settings_that_no_waiting_mends(path: Path, tmp_path: Path) -> None:
+    with pytest.raises(StoreSettingsError, match="does not exist: make it, mount it, or correct the URL"):
+        check_settings(url_of(tmp_path / "typo" / "tidegate.db"), tmp_path / "state")
+    with pytest.raises(StoreSettingsError, match="is a folder: name a file in it"):
+        check_settings(url_of(tmp_path), tmp_path)
+    check_settings(url_of(tmp_path / "state" / "tidegate.db"), tmp_path / "state")
+    check_settings("postgresql+psycopg://nobody@127.0.0.1:1/nothing", tmp_path)
 
 
 def test_a_hung_disk_does_not_hang_the_tick(store: SqlStore) -> None:

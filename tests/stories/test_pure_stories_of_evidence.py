@@ -8,7 +8,7 @@ from controller.domain.decision import Reason, Severity
 from controller.domain.names import VersionName
 from controller.domain.observation import Readiness
 from controller.domain.request import Ask
-from controller.domain.rollout import Margin, ModelRollout, OnBreach, Scenarios
+from controller.domain.rollout import JudgePolicy, Margin, ModelRollout, OnBreach, Scenarios, Slo
 from controller.domain.state import Cause, HeldCause, Phase
 from controller.testing.builders import CANDIDATE, STABLE, a_rollout, a_slo, a_version, hashed, stages
 from controller.testing.drive import drive, drive_until
@@ -134,6 +134,63 @@ def test_a_run_of_the_same_bundle_that_stays_calm_is_trusted() -> None:
     drive_until(world, lambda w: w.position.phase is Phase.COMPLETED, 2000)
     assert world.position.trusted
     assert VersionName(CANDIDATE) == world.position.stable
+
+
+def calm(slo: Slo) -> World:
+    """v12 is a twin of v11, and was promoted: the comparison is trusted."""
+    first = a_version(STABLE)
+    twin = replace(a_version(CANDIDATE), digest=first.digest)
+    rollout = a_rollout(slos=(slo,), versions=(first, twin), stages=stages(50, min_duration=minutes(30)))
+    world = a_world(rollout, v11=0.005, v12=0.005)
+    drive_until(world, lambda w: w.position.phase is Phase.COMPLETED, 2000)
+    assert world.position.trusted
+    return world
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"versus_stable": Margin(points=0.01)},
+        {"judge": JudgePolicy(0.05, minutes(10), specificity=(0.99, 0.99))},
+        {"definition": "the label evaluator_version is another one"},
+    ],
+)
+def test_trust_lapses_with_the_meaning_of_the_slo(change: dict[str, object]) -> None:
+    slo = replace(a_slo(versus_stable=Margin(points=0.02)), definition="")
+    world = calm(replace(slo, definition=str(slo)))
+    drive(world, 20)
+    assert world.position.trusted
+    other = replace(slo, **change)  # type: ignore[arg-type]  # field names are checked at run time
+    world.commit(hashed(replace(world.rollout, slos=(replace(other, definition=str(other)),))))
+    drive(world, 2)
+    told = [notice for notice in world.notices if notice.reason is Reason.TRUST_REVOKED]
+    assert [notice.facts["why"] for notice in told] == [
+        "harm: the SLO, its judge or its margin is not that of the A/A run any more"
+    ]
+    assert not world.position.trusted
+    assert world.memory.evidence is not None
+    assert not world.memory.evidence.trusted
+
+
+def test_trust_stays_when_other_things_change() -> None:
+    world = calm(a_slo(versus_stable=Margin(points=0.02)))
+    more = a_slo("tone", max_bad=0.2)
+    world.commit(hashed(replace(world.rollout, slos=(*world.rollout.slos, more), rollback_window=minutes(5))))
+    drive(world, 5)
+    assert world.position.trusted
+
+
+def test_an_edit_in_a_run_takes_the_trust_at_once() -> None:
+    """Worse than stable holds from then on, and does not roll back."""
+    world = beside(trusted=True)
+    spec = world.rollout
+    assert spec.slos[0].versus_stable is not None
+    known = tuple((slo.name, slo.definition) for slo in spec.slos)
+    world.memory.position = replace(world.position, trusted_as=known)
+    other = replace(spec.slos[0], versus_stable=Margin(points=0.01), definition="a smaller margin")
+    world.commit(hashed(replace(spec, slos=(other,))))
+    drive_until(world, lambda w: w.position.phase in (Phase.HELD, Phase.ROLLED_BACK), 400)
+    assert (world.position.phase, world.position.trusted) == (Phase.HELD, False)
 
 
 def test_an_a_a_run_begins_right_after_a_promotion_and_counts_for_itself() -> None:

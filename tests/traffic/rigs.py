@@ -19,6 +19,7 @@ from controller.traffic.envoy import EnvoyRouter
 from controller.traffic.envoy_admin import EnvoyAdmin
 from controller.traffic.envoy_process import PROCESS_FILE, stop_envoy
 from tests.parts.net import LOOPBACK, free_port, wait_until
+from tests.traffic.gateway_rigs import a_gateway_rig
 from tests.traffic.models import ModelServer, a_model, ask
 
 V11, V12 = VersionName("v11"), VersionName("v12")
@@ -49,6 +50,12 @@ class EnvoyRig:
 
     def send(self, requests: int, headers: Mapping[str, str] | None = None) -> Sequence[VersionName]:
         return ask(self.port, requests, headers)
+
+    def reached(self, version: VersionName) -> int:
+        return len(self.models[version].heard)
+
+    def in_force(self, table: RouteTable) -> bool:
+        return True
 
     def cut(self) -> None:
         """Envoy stands still: the admin interface takes connections and never answers."""
@@ -105,6 +112,12 @@ class MemoryRig:
     def send(self, requests: int, headers: Mapping[str, str] | None = None) -> Sequence[VersionName]:
         return self.router.send(requests, headers)
 
+    def reached(self, version: VersionName) -> int:
+        return self.router.observe().counts[version].total
+
+    def in_force(self, table: RouteTable) -> bool:
+        return True
+
     def cut(self) -> None:
         self.router.fault = Fault.UNREACHABLE
 
@@ -150,6 +163,7 @@ def a_memory_rig() -> Iterator[MemoryRig]:
 
 RIGS: Mapping[str, Callable[[], AbstractContextManager[TrafficRig]]] = {
     "envoy": an_envoy_rig,
+    "gateway_api": a_gateway_rig,
     "memory": a_memory_rig,
 }
 

@@ -25,7 +25,7 @@ CANARY = Split(V11, V12, weight=25)
 def rig() -> Iterator[EnvoyRig]:
     """A rig whose Envoy is started by the test from the page's bootstrap."""
     with an_envoy_rig() as fresh:
-        target = replace(fresh.binding.route.target, listen=None)
+        target = replace(fresh.binding.route.envoy, listen=None)
         fresh.binding = replace(fresh.binding, route=replace(fresh.binding.route, target=target))
         fresh.router = EnvoyRouter(fresh.binding)
         subprocess.run(["sh", "-ec", block("sh", fresh)], check=True)
@@ -111,7 +111,7 @@ def test_without_an_admin_layer_an_unwritable_folder_is_told_with_both_reasons(r
 
 
 def test_a_missing_folder_is_told_before_anything_is_written(rig: EnvoyRig) -> None:
-    target = replace(rig.binding.route.target, config_dir=str(rig.folder / "nowhere"))
+    target = replace(rig.binding.route.envoy, config_dir=str(rig.folder / "nowhere"))
     router = EnvoyRouter(replace(rig.binding, route=replace(rig.binding.route, target=target)))
     with pytest.raises(RouterUnavailableError, match=r"no folder .*/nowhere: make it"):
         router.apply(Split(V11))

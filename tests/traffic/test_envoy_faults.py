@@ -112,7 +112,7 @@ def test_an_adopted_envoy_is_the_same_process(rig: EnvoyRig) -> None:
 
 
 def test_envoy_outlives_a_killed_controller(rig: EnvoyRig) -> None:
-    target = rig.binding.route.target
+    target = rig.binding.route.envoy
     program = f"""
         import os, signal
         from controller.domain.names import RolloutKey, VersionName

@@ -33,7 +33,7 @@ def rig() -> Iterator[EnvoyRig]:
 
 def beside(rig: EnvoyRig, key: RolloutKey, **target: object) -> EnvoyRouter:
     """A second rollout on the rig's Envoy."""
-    changed = replace(rig.binding.route.target, **target)  # type: ignore[arg-type]
+    changed = replace(rig.binding.route.envoy, **target)  # type: ignore[arg-type]
     return EnvoyRouter(replace(rig.binding, key=key, route=replace(rig.binding.route, target=changed)))
 
 
@@ -159,7 +159,7 @@ def test_a_service_is_refused_with_the_reason(rig: EnvoyRig) -> None:
 
 
 def test_an_unknown_router_lists_the_known_ones(rig: EnvoyRig) -> None:
-    target = replace(rig.binding.route.target, router="istoi")  # type: ignore[arg-type]
+    target = replace(rig.binding.route.envoy, router="istoi")  # type: ignore[arg-type]
     with pytest.raises(LookupError, match="unknown router `istoi`; known: envoy"):
         router_for(replace(rig.binding, route=replace(rig.binding.route, target=target)))
     assert isinstance(router_for(rig.binding), EnvoyRouter)
@@ -243,7 +243,7 @@ def test_strange_answers_are_trouble_never_a_split(rig: EnvoyRig, answer: bytes)
         thread.start()
         stack.callback(thread.join)
         stack.callback(server.shutdown)
-        target = replace(rig.binding.route.target, admin=f"{LOOPBACK}:{server.server_port}", listen=None)
+        target = replace(rig.binding.route.envoy, admin=f"{LOOPBACK}:{server.server_port}", listen=None)
         router = EnvoyRouter(replace(rig.binding, route=replace(rig.binding.route, target=target)))
         seen: list[RouteSeen] = []
         with pytest.raises(RouterUnavailableError):

@@ -1,0 +1,233 @@
+"""The Gateway API router: weights, mirror and header rule in an HTTPRoute that people own.
+
+Siblings say how: `gateway_api_names` (which backends are ours), `gateway_api_rules` (our rule, and the split it holds),
+`gateway_api_memory` (what a rollback puts back), `gateway_api_plan` (a split as a rule), `gateway_api_patch` (the steps
+there), `gateway_api_status` (is it in force, what can the gateway do). All of them are pure; this one asks and writes.
+
+Reading costs no request: it is done in the view. There are no counters, so a split is verified by what the gateways'
+controllers report of the generation that was written.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from controller.domain.cluster import (
+    HTTP_ROUTE,
+    ClusterError,
+    ClusterUnavailableError,
+    ConflictError,
+    Document,
+    ObjectRef,
+)
+from controller.domain.rollout import GatewayApiRoute
+from controller.domain.traffic import Capabilities, RouterUnavailableError, RouteSeen, RouteTable, Split
+from controller.ports import ObjectApi, ObjectView, RouteBinding
+from controller.traffic import gateway_api_names, gateway_api_rules, gateway_api_status
+from controller.traffic.breakglass_cluster import note_on
+from controller.traffic.gateway_api_memory import remembered
+from controller.traffic.gateway_api_names import Names, ShapeError
+from controller.traffic.gateway_api_patch import steps
+from controller.traffic.gateway_api_plan import wanted
+from controller.traffic.gateway_api_rules import Found
+from controller.traffic.gateway_api_status import MIRROR, MIRROR_PERCENT
+
+T = TypeVar("T")
+
+# What comes of an object that someone shaped in another way than its schema promises.
+_MALFORMED = (ShapeError, KeyError, TypeError, ValueError, AttributeError)
+_RAISING = (0.0, 0.05, 0.2)
+"""Seconds to wait before each new try after somebody else wrote first."""
+_LOWERING = (0.0, 0.02, 0.05, 0.1, 0.2, 0.2, 0.4, 0.4)
+"""The same when the candidate must go: it is tried more often, and when the API server is busy, too."""
+_BUSY = 2.0
+"""Seconds after which a rollback, too, leaves a busy API server to the next pass."""
+
+
+class GatewayApiRouter:
+    """One rollout's entries in one rule of an HTTPRoute; everything else in it is preserved.
+
+    `view` must follow what `controller.traffic.FOLLOWED` lists. Raises RouterUnavailableError for a binding that no
+    HTTPRoute can have.
+    """
+
+    def __init__(
+        self, binding: RouteBinding, api: ObjectApi, view: ObjectView, pause: Callable[[float], None] = time.sleep
+    ) -> None:
+        if not isinstance(binding.route.target, GatewayApiRoute):
+            raise LookupError(f"{binding.key}: the route {binding.route.target.place} is no HTTPRoute")
+        self._binding, self._target = binding, binding.route.target
+        self._ref = ObjectRef(HTTP_ROUTE, self._target.namespace, self._target.http_route)
+        self._api, self._view, self._pause = api, view, pause
+        self._names = self._understood(lambda: Names(binding, self._target.namespace))
+        self._annotation = gateway_api_names.annotation(binding.key)
+        self._cohort = gateway_api_names.cohort_rule(binding.key)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Depends on what the GatewayClass says. Raises RouterUnavailableError when that cannot be known now."""
+        document = self._known()
+        gateways = self._understood(lambda: gateway_api_status.gateways_of(document))
+        features = [self._features(self._allowed(ref)) for ref in gateways]
+        return Capabilities(
+            mirror=gateway_api_status.supports(features, MIRROR, unsaid=True),
+            mirror_percent=gateway_api_status.supports(features, MIRROR_PERCENT, unsaid=False),
+            sticky_header=False,
+            sticky_cookie=False,
+            counts=False,
+        )
+
+    def observe(self) -> RouteSeen:
+        document = self._known()
+        found = self._understood(lambda: self._find(document))
+        table = self._understood(lambda: gateway_api_rules.table_of(found, self._names))
+        gateways = self._gateways(document)
+        trouble = self._understood(lambda: gateway_api_status.trouble(document, gateways))
+        metadata = _metadata(document)
+        return RouteSeen(
+            table=table,
+            accepted=not trouble,
+            revision=f"generation {metadata.get('generation')}",
+            epoch=str(metadata.get("uid", "")),
+            trouble=trouble,
+            glass=note_on(document, self._binding.key),
+            overwritten_by=self._understood(lambda: gateway_api_status.overwritten_by(document, self._target)),
+        )
+
+    def apply(self, split: Split) -> None:
+        self._refuse_unlisted(split)
+        if split.exposes():
+            self._refuse_unable(split)
+        document = self._newest(ask=False)
+        waits, began = list(_RAISING if split.exposes() else _LOWERING), time.monotonic()
+        while True:
+            try:
+                return self._write(document, split)
+            except ConflictError as error:
+                if not waits:
+                    raise self._unavailable(f"others keep changing it: {error}") from error
+            except ClusterUnavailableError as error:
+                if split.exposes() or not waits or time.monotonic() - began > _BUSY:
+                    raise self._unavailable(str(error)) from error
+                waits[0] = max(waits[0], min(error.retry_after or 0.0, 1.0))
+            except ClusterError as error:
+                raise self._unavailable(str(error)) from error
+            self._pause(waits.pop(0))
+            document = self._newest(ask=True, otherwise=document)
+
+    def _write(self, document: Document, split: Split) -> None:
+        memory = remembered(document, self._annotation)
+        found = self._understood(lambda: self._find(document))
+        called = self._cohort if any(rule.get("name") for rule in found.rules) else None
+        goal = self._understood(lambda: wanted(found, self._names, split, memory, self._table(found), called))
+        patch = steps(document, found, goal, self._annotation)
+        if patch:
+            self._view.learn(self._ref, self._api.patch(self._ref, patch))
+
+    def _table(self, found: Found) -> RouteTable | None:
+        """The split as it is; what is no split must not keep a rollback from being written."""
+        try:
+            return gateway_api_rules.table_of(found, self._names)
+        except _MALFORMED:
+            return None
+
+    def _find(self, document: Document) -> Found:
+        memory = remembered(document, self._annotation)
+        headers = memory.cohort if memory else ()
+        return gateway_api_rules.find(document, self._target, self._names, self._cohort, headers)
+
+    def _known(self) -> Document:
+        """The route in the view."""
+        try:
+            document = self._view.get(self._ref)
+        except ClusterError as error:
+            raise self._unavailable(str(error)) from error
+        return document if document is not None else self._missing()
+
+    def _newest(self, ask: bool, otherwise: Document | None = None) -> Document:
+        """The route in the view; when that is not current, or not to be trusted, as the API server has it."""
+        if not ask:
+            with contextlib.suppress(ClusterError):
+                seen = self._view.get(self._ref)
+                if seen is not None:
+                    return seen
+        try:
+            return self._api.get(self._ref) or self._missing()
+        except ClusterUnavailableError as error:
+            if otherwise is not None:
+                return otherwise
+            raise self._unavailable(str(error)) from error
+        except ClusterError as error:
+            raise self._unavailable(str(error)) from error
+
+    def _missing(self) -> Document:
+        try:
+            names = [str(_metadata(one).get("name")) for one in self._view.all(HTTP_ROUTE) if self._is_beside(one)]
+        except ClusterError:
+            names = []
+        there = f"there are: {', '.join(sorted(names))}" if names else "there is none that can be seen"
+        raise self._unavailable(f"it does not exist; in namespace {self._target.namespace} {there}")
+
+    def _is_beside(self, document: Document) -> bool:
+        return _metadata(document).get("namespace") == self._target.namespace
+
+    def _gateways(self, document: Document) -> dict[ObjectRef, Document | None]:
+        """Those that can be seen; one that is not followed, or not allowed to be read, is left out."""
+        found: dict[ObjectRef, Document | None] = {}
+        for ref in self._understood(lambda: gateway_api_status.gateways_of(document)):
+            try:
+                found[ref] = self._view.get(ref)
+            except ClusterError:
+                continue
+        return found
+
+    def _features(self, gateway: Document | None) -> frozenset[str] | None:
+        if gateway is None:
+            return None
+        its_class = self._understood(lambda: gateway_api_status.class_of(gateway))
+        return self._understood(lambda: gateway_api_status.features_of(self._allowed(its_class)))
+
+    def _allowed(self, ref: ObjectRef) -> Document | None:
+        """None also for what may not be read. A view that is not current now is no answer."""
+        try:
+            return self._view.get(ref)
+        except ClusterUnavailableError as error:
+            raise self._unavailable(str(error)) from error
+        except ClusterError:
+            return None
+
+    def _refuse_unable(self, split: Split) -> None:
+        if not split.mirror:
+            return
+        able = self.capabilities
+        if not able.mirror or (split.mirror < 100 and not able.mirror_percent):
+            lacks = MIRROR if not able.mirror else MIRROR_PERCENT
+            raise self._unavailable(
+                f"its gateway cannot mirror {split.mirror} % of the requests: the GatewayClass does not list "
+                f"{lacks} in status.supportedFeatures; mirror 100 % where it can, leave the shadow stage away, or use "
+                "another gateway"
+            )
+
+    def _refuse_unlisted(self, split: Split) -> None:
+        for version in (split.stable, split.candidate):
+            if version is not None and version not in self._binding.backends:
+                known = ", ".join(sorted(self._binding.backends)) or "none"
+                raise RouterUnavailableError(f"{self._binding.key} has no backend for {version}; listed: {known}")
+
+    def _understood(self, read: Callable[[], T]) -> T:
+        try:
+            return read()
+        except ShapeError as error:
+            raise self._unavailable(str(error)) from error
+        except _MALFORMED as error:
+            raise self._unavailable(f"it does not look like a gateway.networking.k8s.io/v1 one: {error!r}") from error
+
+    def _unavailable(self, why: str) -> RouterUnavailableError:
+        return RouterUnavailableError(f"{self._binding.key}: {self._target.place}: {why}")
+
+
+def _metadata(document: Document) -> Mapping[str, object]:
+    found = document["metadata"]
+    assert isinstance(found, Mapping)
+    return found

@@ -1,0 +1,96 @@
+"""A rollout on an HTTPRoute: looked at when somebody writes it, refused when its gateway cannot do it."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from controller.domain.cluster import HTTP_ROUTE, MODEL_ROLLOUT, Document, ObjectRef, Operation
+from controller.domain.state import HeldCause, Phase
+from controller.runtime.cluster_routes import ClusterRoutes
+from controller.runtime.routers import Routers
+from controller.testing.gateway import MemoryGateway, a_backend, a_route
+from tests.runtime.cluster_rig import KEY, ClusterRig, a_cluster_rig, a_document
+
+ROUTE = ObjectRef(HTTP_ROUTE, KEY.namespace, "chat")
+
+
+def on_gateway(version: str = "v11", **spec: Any) -> Document:
+    made = a_document(version, **spec)
+    made["spec"]["routes"] = [{"gatewayAPI": {"httpRoute": "chat", "rule": "chat"}}]
+    for one in made["spec"]["versions"]:
+        one["backendRef"] = {"kind": "Service", "name": f"chat-{one['name']}", "port": 8000}
+    return made
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[ClusterRig]:
+    made = a_cluster_rig(tmp_path)
+    gateway = MemoryGateway(made.cluster.server, features=("HTTPRouteRequestMirror",))
+    assert not gateway.asleep
+    made.cluster.put(
+        HTTP_ROUTE, a_route("chat", KEY.namespace, {"name": "chat", "backendRefs": [a_backend("chat-v11")]})
+    )
+    routes = ClusterRoutes(made.cluster, made.cluster.view)
+    routes.changed = lambda ref: made.woken.append(KEY) if ref == ROUTE else None
+    made.rig.house = replace(made.rig.house, routers=Routers(routes))
+    made.apply(on_gateway())
+    made.passes()
+    yield made
+    made.rig.house.persister.close()
+
+
+def backends(rig: ClusterRig) -> dict[str, int]:
+    route: Any = rig.cluster.look(ROUTE)
+    return {one["name"]: one["weight"] for one in route["spec"]["rules"][0]["backendRefs"]}
+
+
+def test_a_stage_is_a_weight_of_the_route(rig: ClusterRig) -> None:
+    assert rig.is_true("Ready")
+    rig.apply(on_gateway("v12"))
+    rig.tick_until(lambda: bool(rig.held.position.run and rig.held.position.run.stage_since))
+    assert backends(rig) == {"chat-v11": 90, "chat-v12": 10}
+    assert rig.status["traffic"]["verified"]["weight"] == 10
+    assert rig.woken[-1] == KEY
+
+
+def test_somebody_elses_writing_asks_for_a_look_at_once(rig: ClusterRig) -> None:
+    rig.apply(on_gateway("v12"))
+    rig.tick_until(lambda: bool(rig.held.position.run and rig.held.position.run.stage_since))
+    rig.woken.clear()
+    alone = [a_backend("chat-v11")]
+    rig.cluster.edit(ROUTE, Operation("replace", "/spec/rules/0/backendRefs", alone))
+    assert rig.woken
+    rig.passes(2)
+    assert rig.held.position.held is HeldCause.EXTERNAL
+    assert rig.condition("Stalled")["reason"] == "HeldExternal"
+
+
+def test_what_the_gateway_cannot_do_is_refused_with_the_reason(rig: ClusterRig) -> None:
+    stages = [
+        {"name": "shadow", "shadow": {"percent": 20, "sideEffects": "none"}},
+        {"name": "canary-10", "canary": {"weight": 10}},
+        {"name": "full", "full": {}},
+    ]
+    rig.apply(on_gateway("v12", stages=stages))
+    rig.passes()
+    assert rig.held.position.phase is Phase.STALLED
+    assert "stage shadow: HTTPRoute assistants/chat" in rig.condition("Stalled")["message"]
+    assert "cannot mirror 20 %" in rig.condition("Stalled")["message"]
+    assert backends(rig) == {"chat-v11": 1}
+    rig.apply(on_gateway("v12"))
+    rig.passes()
+    assert rig.held.position.under_way
+
+
+def test_deleting_the_rollout_leaves_the_route_as_it_was(rig: ClusterRig) -> None:
+    before: Any = rig.cluster.look(ROUTE)
+    rig.apply(on_gateway("v12"))
+    rig.tick_until(lambda: bool(rig.held.position.run and rig.held.position.run.stage_since))
+    rig.cluster.delete(ObjectRef(MODEL_ROLLOUT, KEY.namespace, KEY.name))
+    rig.read()
+    rig.passes(20)
+    after: Any = rig.cluster.look(ROUTE)
+    assert after["spec"] == before["spec"]
