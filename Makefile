@@ -79,6 +79,11 @@ bench: dev-env ## Measure how fast and how small (prints a table)
 bench-decisions: dev-env ## Compare decisions with the peers' rules; writes a page (ARGS='--quick', '--output json')
 	@$(python) -m benchmarks.decisions.run $(ARGS)
 
+.PHONY: bench-kubernetes
+bench-kubernetes: dev-env ## Measure the controller on a real API server (ARGS='--quick', '--write-page')
+	@scripts/tools etcd kubernetes gateway-api helm >/dev/null
+	@$(python) -m benchmarks.kubernetes.run $(ARGS)
+
 .PHONY: docs
 docs: dev-env ## Fill the generated parts of the docs and redraw the picture
 	@$(python) -m docs.generate $(ARGS)

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from controller.analysis import dispersion, lateness, streams
-from controller.analysis.booking import MOST_STARTED, booking, packed, plus, unpacked
-from controller.analysis.change import a_detector, advance, is_frozen
+from controller.analysis import lateness, streams
+from controller.analysis.booking import MOST_STARTED, booking, plus, scattered
+from controller.analysis.change import freezes, moved
 from controller.analysis.swift import changer
 from controller.domain.evidence import Evidence, Finding, SloEvidence, Tally
 from controller.domain.measure import Measurement, SeriesMemory
@@ -16,16 +16,18 @@ from controller.domain.rollout import ModelRollout, Slo, StageKind
 
 SCATTER_WINDOW = timedelta(hours=24)
 """How far back stable's counts are looked at for their dispersion."""
+Arms = Mapping[str | None, Measurement]
 BySlo = Mapping[SloName, Sequence[Measurement]]
 
 _with_slos = changer(Evidence, "slos", "series", "measured_at", "first_bad_at")
-_with_gate = changer(SloEvidence, "gate", "scatter")
-_with_streams = changer(SloEvidence, "streams", "findings")
+_with_tick = changer(
+    SloEvidence,
+    "streams", "findings", "gate", "scatter",
+    "judge_now", "judge_before", "judge_turned", "candidate_judged_at", "stable_judged_at",
+)  # fmt: skip
 _with_value = changer(SloEvidence, "value", "strikes")
 _with_stable_value = changer(SloEvidence, "stable_value")
-_with_judge = changer(
-    SloEvidence, "judge_now", "judge_before", "judge_turned", "candidate_judged_at", "stable_judged_at"
-)  # fmt: skip
+Numbers = tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,33 +90,46 @@ def by_slo(measurements: Sequence[Measurement]) -> BySlo:
 def _slo(known: SloEvidence, slo: Slo, measurements: Sequence[Measurement], scope: Scope) -> SloEvidence:
     if slo.threshold is not None:
         return _threshold(known, slo, measurements, scope)
-    seen = [m.scenario for m in measurements if m.scenario is not None and m.blind is None]
+    seen, arms, beside = _sides(measurements, scope)
     known = streams.discover(known, slo, seen)
-    arms = {m.scenario: m for m in measurements if m.version == scope.candidate}
-    beside = {m.scenario: m for m in measurements if m.version == scope.stable}
-    known = _stable_side(known, slo, beside.get(None), scope)
-    frozen = scope.side_by_side and is_frozen(a_detector(known.gate))
+    gate, scatter = _stable_side(known, slo, beside.get(None), scope)
+    frozen = scope.side_by_side and freezes(gate)
     how = booking(slo, scope.rollout, scope.stage, scope.verified, scope.weight, frozen)
     booked = tuple([how.book(one, arms.get(one.scenario), beside.get(one.scenario)) for one in known.streams])
-    known = _with_streams(known, booked, (*known.findings, *_found(slo, arms, scope)))
+    found = (*known.findings, *_found(slo, arms, scope))
     known = lateness.counted(known, slo, arms.get(None), scope.stage, scope.since, scope.sampled_at or scope.now)
-    return _judge(known, slo, measurements, scope)
+    return _with_tick(known, booked, found, gate, scatter, *_judge(known, slo, measurements, scope))
 
 
-def _stable_side(known: SloEvidence, slo: Slo, stable: Measurement | None, scope: Scope) -> SloEvidence:
+def _sides(measurements: Sequence[Measurement], scope: Scope) -> tuple[list[str], Arms, Arms]:
+    """The scenarios that were measured, and by scenario what was counted of the candidate and of stable."""
+    seen: list[str] = []
+    arms: dict[str | None, Measurement] = {}
+    beside: dict[str | None, Measurement] = {}
+    mine, theirs = scope.candidate, scope.stable
+    for m in measurements:
+        if m.scenario is not None and m.blind is None:
+            seen.append(m.scenario)
+        if m.version == mine:
+            arms[m.scenario] = m
+        if m.version == theirs:
+            beside[m.scenario] = m
+    return seen, arms, beside
+
+
+def _stable_side(known: SloEvidence, slo: Slo, stable: Measurement | None, scope: Scope) -> tuple[Numbers, Numbers]:
     """What stable's own counts say: does the judge's alarm ring there too, and how much do counts scatter?"""
     if stable is None or stable.blind is not None or stable.ticks <= 0 or not scope.side_by_side:
-        return known
+        return known.gate, known.scatter
     bad = min(stable.bad, stable.total)
     # Silence starts no bets here: at so low a threshold a thousand quiet ticks would ring by themselves.
     started = min(stable.ticks, MOST_STARTED) if stable.total > 0 else 0
-    gate = advance(a_detector(known.gate), bad, stable.total, streams.limit(slo), started)
+    gate = moved(known.gate, bad, stable.total, streams.limit(slo), started)
     window = max(2, round(SCATTER_WINDOW / scope.rollout.interval))
-    scatter = dispersion.advance(unpacked(known.scatter), bad, stable.total, window)
-    return _with_gate(known, gate.log_m, packed(scatter))
+    return gate, scattered(known.scatter, bad, stable.total, window)
 
 
-def _found(slo: Slo, arms: Mapping[str | None, Measurement], scope: Scope) -> Iterator[Finding]:
+def _found(slo: Slo, arms: Arms, scope: Scope) -> Iterator[Finding]:
     """Bad answers where none is tolerated."""
     named = slo.scenarios.zero_tolerance if slo.scenarios and scope.stage is not None else ()
     for name in named:
@@ -138,7 +153,9 @@ def _find(measurements: Sequence[Measurement], version: VersionName, scenario: s
     return next((m for m in measurements if m.version == version and m.scenario == scenario), None)
 
 
-def _judge(known: SloEvidence, slo: Slo, measurements: Sequence[Measurement], scope: Scope) -> SloEvidence:
+def _judge(
+    known: SloEvidence, slo: Slo, measurements: Sequence[Measurement], scope: Scope
+) -> tuple[Tally, Tally, datetime, datetime | None, datetime | None]:
     """What the judge itself did: a sliding window of its errors, and when it last judged which role."""
     pooled = [m for m in measurements if m.scenario is None and m.blind is None]
     window, before, turned = known.judge_now, known.judge_before, known.judge_turned or scope.now
@@ -147,8 +164,7 @@ def _judge(known: SloEvidence, slo: Slo, measurements: Sequence[Measurement], sc
     for m in pooled:
         window = plus(window, m)
     judged = {m.version for m in pooled if m.total > 0}
-    return _with_judge(
-        known,
+    return (
         window,
         before,
         turned,

@@ -18,9 +18,12 @@ a_tally = maker(Tally)
 _with_tallies = changer(StreamEvidence, "all", "proof", "cohort", "live", "stage", "stable")
 _with_stable = changer(StreamEvidence, "stable")
 _with_block = changer(StreamEvidence, "block", "block_ticks")
-_with_bets = changer(
-    StreamEvidence, "log_s", "reserve", "ticks", "surplus", "peak", "change", "block", "block_ticks"
+_with_tick = changer(
+    StreamEvidence,
+    "log_s", "reserve", "ticks", "surplus", "peak", "change", "block", "block_ticks",
+    "all", "proof", "cohort", "live", "stage", "stable",
 )  # fmt: skip
+Tallies = tuple[Tally, Tally, Tally, Tally, Tally]
 _with_comparison = changer(
     StreamEvidence,
     "log_s", "reserve", "ticks", "memory", "block", "block_stable", "block_ticks", "block_weight", "peak",
@@ -53,28 +56,33 @@ class Booking:
         if stream.against == "stable":
             stable = a_tally(told.bad, told.total) if told is not None else NONE
             return self._tallied(self._relative(stream, arm, stable), arm, beside_now)
-        return self._tallied(self._gathered(stream, arm), arm, beside_now)
-
-    def _gathered(self, stream: StreamEvidence, arm: Measurement) -> StreamEvidence:
-        """The counts wait until their block is full."""
-        waiting = stream.block
-        bad, total = waiting.bad + arm.bad, waiting.total + arm.total
         ticks = stream.block_ticks + arm.ticks
         if ticks < self.block_ticks:
-            return _with_block(stream, a_tally(bad, total), ticks)
-        return self._absolute(stream, bad, total, ticks)
+            return self._tallied(_with_block(stream, _waiting(stream, arm), ticks), arm, beside_now)
+        return self._absolute(stream, arm, ticks, beside_now)
 
-    def _absolute(self, stream: StreamEvidence, bad: float, total: float, ticks: int) -> StreamEvidence:
-        """k > n is carried to the next block: a verdict counted before its total is late, not lost."""
-        due = stream.surplus + bad
-        bad = min(due, total)
+    def _absolute(self, stream: StreamEvidence, arm: Measurement, ticks: int, stable: Tally) -> StreamEvidence:
+        """k > n is carried to the next block: a verdict counted before its total is late, not lost.
+
+        `elin.advance` and `change.moved` in one, with one copy of the stream: most of a tick is here.
+        """
+        waiting = stream.block
+        total = waiting.total + arm.total
+        due = stream.surplus + (waiting.bad + arm.bad)
+        bad = due if due < total else total
         surplus = due - bad
         if self.frozen:
             bad, total = 0.0, 0.0
-        purse = elin.advance(stream, bad, total, stream.p0, self.rollout.horizon, ticks, self.start)
-        detector = change.moved(stream.change, bad, total, stream.p0, min(ticks, MOST_STARTED))
-        peak = _peak(stream.peak, purse)
-        return _with_bets(stream, purse.log_s, purse.reserve, purse.ticks, surplus, peak, detector, NONE, 0)
+        grow = elin.factors(bad, total, stream.p0)
+        stake, log_stake = elin.staked(stream.reserve, stream.ticks, self.rollout.horizon, ticks, self.start)
+        log_s, reserve = elin.grown(stream.log_s, log_stake, grow), stream.reserve - stake
+        detector = elin.grown(stream.change, change.started(min(ticks, MOST_STARTED)), grow)
+        peak = _peak(stream.peak, log_s, reserve)
+        whole, proof, cohort, live, stage = self._tallies(stream, arm)
+        return _with_tick(
+            stream, log_s, reserve, stream.ticks + ticks, surplus, peak, detector, NONE, 0,
+            whole, proof, cohort, live, stage, stable,
+        )  # fmt: skip
 
     def _relative(self, stream: StreamEvidence, arm: Measurement, stable: Tally) -> StreamEvidence:
         """Only where both answer samples of the same requests."""
@@ -102,9 +110,15 @@ class Booking:
         """The candidate's counts in every tally that they belong to, and the tally of stable beside them."""
         if not (arm.bad or arm.total or arm.errors):
             return stream if stable is stream.stable else _with_stable(stream, stable)
+        return _with_tallies(stream, *self._tallies(stream, arm), stable)
+
+    def _tallies(self, stream: StreamEvidence, arm: Measurement) -> Tallies:
+        """All, proof, cohort, live and stage."""
         before = stream.all
         whole = plus(before, arm)
         proof, cohort, live, stage = stream.proof, stream.cohort, stream.live, stream.stage
+        if whole is before:
+            return before, proof, cohort, live, stage
         # A tally that was the same as all of the stream stays so: most of them are, and one sum serves them all.
         if self.stage is StageKind.COHORT:
             cohort = whole if cohort is before else plus(cohort, arm)
@@ -114,7 +128,12 @@ class Booking:
             live = whole if live is before else plus(live, arm)
         if self.verified:
             stage = whole if stage is before else plus(stage, arm)
-        return _with_tallies(stream, whole, proof, cohort, live, stage, stable)
+        return whole, proof, cohort, live, stage
+
+
+def _waiting(stream: StreamEvidence, arm: Measurement) -> Tally:
+    """What waits until its block is full."""
+    return a_tally(stream.block.bad + arm.bad, stream.block.total + arm.total)
 
 
 def booking(
@@ -126,11 +145,11 @@ def booking(
     return Booking(slo, rollout, stage, verified, weight, frozen, block, start)
 
 
-def _peak(before: float, purse: elin.Purse) -> float:
+def _peak(before: float, log_s: tuple[float, ...], reserve: float) -> float:
     """The greatest log E so far. Where a bound tells that this is no new one, its logarithm is not taken."""
-    if before < elin.MOST and elin.worth_at_most(purse.log_s, purse.reserve) < elin.SURELY * math.exp(before):
+    if before < elin.MOST and elin.worth_at_most(log_s, reserve) < elin.SURELY * math.exp(before):
         return before
-    return max(before, elin.log_worth(purse.log_s, purse.reserve))
+    return max(before, elin.log_worth(log_s, reserve))
 
 
 def relative_of(stream: StreamEvidence) -> relative.Relative:
@@ -145,13 +164,14 @@ def margin_of(slo: Slo) -> Margin:
     return judge_error.margin(slo.versus_stable or Margin(), streams.error_of(slo))
 
 
-def packed(state: Dispersion) -> tuple[float, ...]:
-    """Dispersion as it is stored."""
-    now, old = state.now, state.before
-    return (
-        float(now.ticks), float(now.bad), float(now.total), float(now.squares),
-        float(old.ticks), float(old.bad), float(old.total), float(old.squares),
-    )  # fmt: skip
+def scattered(stored: tuple[float, ...], bad: float, total: float, window: int) -> tuple[float, ...]:
+    """`dispersion.advance` on the numbers as they are stored."""
+    if total <= 0:
+        return stored
+    if stored[0] >= max(1, window // 2):
+        return 1.0, bad, total, bad * bad / total, *stored[:4]
+    ticks, all_bad, whole, squares = stored[:4]
+    return ticks + 1, all_bad + bad, whole + total, squares + bad * bad / total, *stored[4:]
 
 
 def unpacked(stored: tuple[float, ...]) -> Dispersion:

@@ -14,7 +14,9 @@ from controller.analysis.swift import maker
 from controller.domain.evidence import NO_MONEY
 
 FREEZE = 1_000.0
+LOG_FREEZE = math.log(FREEZE)
 """Threshold of the freeze gate: the judge or the corpus broke for stable too, the candidate is not to blame."""
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +36,12 @@ def advance(detector: Detector, bad: float, total: float, p0: float, ticks: int)
 
 def moved(log_m: tuple[float, ...], bad: float, total: float, p0: float, ticks: int) -> tuple[float, ...]:
     """The same for the bare numbers of a detector."""
-    started = math.log(ticks) if ticks > 0 else NO_MONEY
-    return grown(log_m, started, factors(bad, total, p0))
+    return grown(log_m, started(ticks), factors(bad, total, p0))
+
+
+def started(ticks: int) -> float:
+    """log of the bets that begin with so many ticks, nearly always one."""
+    return 0.0 if ticks == 1 else math.log(ticks) if ticks > 0 else NO_MONEY
 
 
 def log_m(detector: Detector) -> float:
@@ -64,4 +70,9 @@ def rings(detector: Detector, at: float) -> bool:
 
 def is_frozen(on_stable: Detector) -> bool:
     """The freeze gate: while it holds, the candidate's absolute bets get the factor 1 and the SLO is blind."""
-    return rings(on_stable, FREEZE)
+    return freezes(on_stable.log_m)
+
+
+def freezes(log_bets: tuple[float, ...]) -> bool:
+    """The same for the bare numbers. A mean is at most the largest: mostly that is enough, and nothing is summed up."""
+    return max(log_bets) >= LOG_FREEZE - ROUNDING and log_worth(log_bets) >= LOG_FREEZE

@@ -108,17 +108,22 @@ def advance(
 
     `start` is the part of the money staked at once: 1 judges the average since the start, not every block by itself.
     """
-    stake = _stake(purse, horizon, ticks, start)
-    log_stake = math.log(stake) if stake > 0 else NO_MONEY
+    stake, log_stake = staked(purse.reserve, purse.ticks, horizon, ticks, start)
     log_s = grown(purse.log_s, log_stake, factors(bad, total, p0))
     return a_purse(log_s, purse.reserve - stake, purse.ticks + ticks)
 
 
-def _stake(purse: Staked, horizon: int, ticks: int, start: float) -> float:
-    left = horizon - purse.ticks
+@lru_cache(maxsize=1024)
+def staked(reserve: float, before: int, horizon: int, ticks: int, start: float) -> tuple[float, float]:
+    """What goes on the bets now, and its logarithm: known before the answers are read. `before`: ticks so far.
+
+    Remembered: the streams of a run began together and stake the same.
+    """
+    left = horizon - before
     left = ticks if ticks < left else left if left > 0 else 0
-    wanted = (1 - start) / horizon * left + (start if purse.ticks == 0 else 0.0)
-    return wanted if wanted < purse.reserve else purse.reserve
+    wanted = (1 - start) / horizon * left + (start if before == 0 else 0.0)
+    stake = wanted if wanted < reserve else reserve
+    return stake, math.log(stake) if stake > 0 else NO_MONEY
 
 
 def log_e(purse: Purse) -> float:

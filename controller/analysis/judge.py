@@ -17,7 +17,7 @@ from controller.domain.evidence import Against, Evidence, SloEvidence, StreamEvi
 from controller.domain.measure import BlindCause, Blindness, Measurement, SeriesMemory
 from controller.domain.names import SloName
 from controller.domain.rollout import ModelRollout, OnBreach, Slo
-from controller.domain.verdict import Judgement, Later, LedgerVerdict, StreamVerdict, Verdict
+from controller.domain.verdict import Judgement, Later, LedgerVerdict, StreamVerdict, Trait, Verdict
 
 ENGINE = "e-lin-r/2"
 """Name of the decision engine, kept with every decision so that it can be replayed."""
@@ -64,7 +64,20 @@ def verdicts(evidence: Evidence, rollout: ModelRollout) -> Judgement:
     named = frozenset([one.guilty for one in breaches])
     at = evidence.measured_at
     weighed = Later(lambda: tuple([one for slo, mine in pairs for one in _weighed(slo, mine, rollout, named, at)]))
-    return Judgement(Later(lambda: _all(pairs, weighed, named)), ledgers, weighed, breaches)
+    return Judgement(Later(lambda: _all(pairs, weighed, named)), ledgers, weighed, breaches, _traits(pairs))
+
+
+def _traits(pairs: Pairs) -> frozenset[Trait]:
+    """What sets verdicts apart here; of a calm run with plain SLOs nothing, and none of them has to be worked out."""
+    found: list[Trait] = []
+    for slo, known in pairs:
+        if known.blind is not None:
+            found.append("blind")
+        if slo.threshold is not None:
+            found.append("value")
+        if slo.on_breach is OnBreach.ALERT:
+            found.append("alert")
+    return frozenset(found)
 
 
 def _all(pairs: Pairs, weighed: Sequence[StreamVerdict], named: Named) -> tuple[StreamVerdict, ...]:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from controller.analysis.accumulate import BySlo, Scope, by_slo
-from controller.analysis.change import a_detector, is_frozen
+from controller.analysis.booking import a_tally
+from controller.analysis.change import freezes
 from controller.analysis.swift import changer
 from controller.domain.evidence import Evidence, SloEvidence, Tally
 from controller.domain.measure import BlindCause, Blindness, Measurement
@@ -58,7 +59,7 @@ def _blindness(
 
 def _frozen(known: SloEvidence, slo: Slo, scope: Scope) -> Blindness | None:
     """The judge's alarm on stable: what stable shows too is not the candidate's doing."""
-    if slo.max_bad is None or not scope.side_by_side or not is_frozen(a_detector(known.gate)):
+    if slo.max_bad is None or not scope.side_by_side or not freezes(known.gate):
         return None
     return Blindness(BlindCause.FROZEN, f"{scope.stable} went over the limit too: the judge or the questions changed")
 
@@ -99,4 +100,4 @@ def _silence(known: SloEvidence, slo: Slo, scope: Scope) -> Blindness | None:
 
 
 def _sum(one: Tally, other: Tally) -> Tally:
-    return Tally(one.bad + other.bad, one.total + other.total, one.errors + other.errors)
+    return a_tally(one.bad + other.bad, one.total + other.total, one.errors + other.errors)

@@ -81,7 +81,7 @@ class Sketch:
 
 def _until_the_end(steps: Sequence[Step]) -> Sequence[Step]:
     """Without the ticks after the run's end, which were not judged."""
-    ended = (n for n, step in enumerate(steps) if step.position.phase in (Phase.ROLLED_BACK, Phase.COMPLETED))
+    ended = (n for n, step in enumerate(steps) if step.phase in (Phase.ROLLED_BACK, Phase.COMPLETED))
     return steps[: next(ended, len(steps)) + 1]
 
 
@@ -203,6 +203,6 @@ def _weights(steps: Sequence[Step]) -> Panel:
 
 
 def _mirrored(step: Step) -> int:
-    split, run = step.position.split(), step.position.run
+    split, run = step.place.split(), step.place.run
     shadow = run is not None and run.current.kind is StageKind.SHADOW
     return split.mirror if split and shadow else 0

@@ -27,7 +27,7 @@ def line_of(step: Step) -> dict[str, Any]:
     """One tick for machines."""
     return {
         "at": text_of(step.at),
-        "phase": step.position.phase.value,
+        "phase": step.phase.value,
         "stage": step.stage,
         "weight": step.weight,
         "run_e": evidence(step.ledger.log_e) if step.ledger else None,
@@ -73,7 +73,7 @@ class Story:
         self._first = self._first or step
         self._last = step
         self._told += [(step.at, notice) for notice in step.notices]
-        if self._ended is None and step.position.phase in (Phase.ROLLED_BACK, Phase.COMPLETED):
+        if self._ended is None and step.phase in (Phase.ROLLED_BACK, Phase.COMPLETED):
             self._ended = step
 
     def show(self) -> None:

@@ -87,7 +87,7 @@ class ClusterDesk:
             "requestedBy": _asked(lambda: who_am_i(self._api)),
         }
         ref = ObjectRef(ROLLOUT_REQUEST, key.namespace, f"{key.name[:40]}-{ask.value}-{secrets.token_hex(4)}")
-        _asked(lambda: self._api.create(ref, _document(ref, wanted)))
+        _asked(lambda: self._api.create(ref, _document(ref, wanted, document)))
         self._answered(ref)
         return {"rollout": view_of(self._rollout(name))}
 
@@ -110,11 +110,14 @@ class ClusterDesk:
         )
 
 
-def _document(ref: ObjectRef, spec: Mapping[str, object]) -> Document:
+def _document(ref: ObjectRef, spec: Mapping[str, object], rollout: Document) -> Document:
+    """The request goes when its rollout goes."""
+    kind, name, uid = MODEL_ROLLOUT, _name(rollout), str(_metadata(rollout).get("uid", ""))
+    owner = {"apiVersion": kind.api_version, "kind": kind.name, "name": name, "uid": uid}
     return {
         "apiVersion": ref.kind.api_version,
         "kind": ref.kind.name,
-        "metadata": {"name": ref.name, "namespace": ref.namespace},
+        "metadata": {"name": ref.name, "namespace": ref.namespace, "ownerReferences": [owner]},
         "spec": {name: value for name, value in spec.items() if value},
     }
 

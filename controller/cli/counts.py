@@ -7,10 +7,11 @@ from math import inf
 from typing import Any
 
 from controller.cli.output import Code, CommandError
-from controller.decision.replay import STREAM_OF, Frame
+from controller.cli.pieces import Memory, Pieces, cut
+from controller.decision.replay import STREAM_OF, Frame, Stream
 from controller.domain.measure import Measurement
 from controller.domain.names import SloName, VersionName
-from controller.domain.rollout import ModelRollout
+from controller.domain.rollout import ModelRollout, Slo
 
 SHOWN = 50
 """Bad lines that are told; how many more there are is said."""
@@ -24,7 +25,7 @@ EXAMPLE = (
 )
 
 
-class _WrongError(Exception):
+class _WrongError(ValueError):
     """What is wrong with a line."""
 
 
@@ -53,13 +54,44 @@ class _Reader:
 
     def __init__(self, rollout: ModelRollout) -> None:
         self._interval = rollout.interval
-        self._slos = {slo.name: slo for slo in rollout.slos}
+        self._slos: dict[str, Slo] = {slo.name: slo for slo in rollout.slos}
         self._versions = [version.name for version in rollout.versions]
         self._made: dict[tuple[object, ...], Measurement] = {}
+        self._memory = Memory(self._measurement)
+        self._streams: list[Stream] = []
         self._last: datetime | None = None
 
     def frame(self, line: str | bytes) -> Frame:
         """One line. Raises _WrongError."""
+        pieces = cut(line)
+        return (pieces and self._again(pieces)) or self._read(line, pieces)
+
+    def _again(self, pieces: Pieces) -> Frame | None:
+        """The frame, when everything in it was there before; None when the line must be read, or is wrong."""
+        at = instant(pieces.at)
+        if at is None or (self._last is not None and at <= self._last):
+            return None
+        ticks = self._ticks(at)
+        found = self._memory.recall(pieces.counts, ticks)
+        if found is None or self._is_twice(found):
+            return None
+        self._last = at
+        return Frame(at, tuple(found), ticks)
+
+    def _is_twice(self, found: list[Measurement]) -> bool:
+        """Is a stream counted twice? Most lines list the same ones as the line before."""
+        streams = list(map(STREAM_OF, found))
+        if streams == self._streams:
+            return False
+        if len(set(streams)) < len(streams):
+            return True
+        self._streams = streams
+        return False
+
+    def _ticks(self, at: datetime) -> int:
+        return 1 if self._last is None else max(1, round((at - self._last) / self._interval))
+
+    def _read(self, line: str | bytes, pieces: Pieces | None) -> Frame:
         try:
             document = json.loads(line)
         except ValueError as error:
@@ -71,12 +103,15 @@ class _Reader:
             raise _WrongError(f"`at` is {document.get('at')!r}; write an instant with its zone: 2026-11-22T10:00:00Z")
         if self._last is not None and at <= self._last:
             raise _WrongError(f"{text_of(at)} is not after the tick before it, {text_of(self._last)}; sort the lines")
-        ticks = 1 if self._last is None else max(1, round((at - self._last) / self._interval))
+        ticks = self._ticks(at)
         self._last = at
         counts = document.get("counts", [])
         if not isinstance(counts, list):
             raise _WrongError("`counts` must be a list")
-        return Frame(at, self._measurements(counts, ticks), ticks)
+        frame = Frame(at, self._measurements(counts, ticks), ticks)
+        if pieces is not None:
+            self._memory.remember(pieces.counts, frame.measured, ticks)
+        return frame
 
     def _measurements(self, counts: list[Any], ticks: int) -> tuple[Measurement, ...]:
         made = self._made
@@ -84,7 +119,7 @@ class _Reader:
             found = [made[(ticks, *one, *one.values())] for one in counts]
         except (AttributeError, KeyError, TypeError):
             found = self._looked_at(counts, ticks)
-        if len(set(map(STREAM_OF, found))) < len(found):
+        if self._is_twice(found):
             raise _WrongError(TWICE)
         return tuple(found)
 
@@ -125,7 +160,7 @@ class _Reader:
             raise _WrongError(
                 f"unknown: {', '.join(unknown)}; known: slo, version, scenario, bad, total, errors, value"
             )
-        if slo not in self._slos:
+        if not isinstance(slo, str) or slo not in self._slos:
             raise _WrongError(f"there is no SLO {slo!r}; known: {', '.join(self._slos)}")
         if version not in self._versions:
             raise _WrongError(f"there is no version {version!r}; known: {', '.join(self._versions)}")

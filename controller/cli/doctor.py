@@ -117,8 +117,7 @@ def _in_cluster(reach: "Reach", namespaces: Sequence[str], account: str, paths: 
         known = []
         yield unseen("rollouts", str(error))
     asked = [*rights.needed(), *(one for kind in doctor_routes.scaled(known) for one in rights.to_scale(kind))]
-    own = who.namespace if who else reach.namespace
-    yield from doctor_cluster.rights(reach.api, asked, namespaces, own, who)
+    yield from doctor_cluster.rights(reach.api, asked, namespaces, doctor_cluster.own_namespace(reach, who), who)
     yield from doctor_routes.classes(reach.api)
     for one in known:
         yield from doctor_routes.of_rollout(reach.api, one)

@@ -48,6 +48,17 @@ def api_server(reach: Reach) -> Check:
         return wrong("API server", str(error), "Look at the address, the certificate and the token of the kubeconfig.")
 
 
+def own_namespace(reach: Reach, account: Account | None) -> str:
+    """Where the controller's leases are: beside its account, or beside ours when we are one."""
+    if account is not None:
+        return account.namespace
+    try:
+        parts = who_am_i(reach.api).split(":")
+    except ClusterError:
+        return reach.namespace
+    return parts[2] if parts[:2] == ["system", "serviceaccount"] and len(parts) == 4 else reach.namespace
+
+
 def kinds(api: ObjectApi, namespace: str) -> Checks:
     """Are our kinds served, as this version of Tidegate describes them?"""
     from controller.spec.crd import definitions

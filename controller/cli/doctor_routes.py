@@ -69,7 +69,9 @@ def _looked_after(rollout: Rollout, about: str) -> Check:
         return wrong(about, "no controller has looked at it yet", todo)
     if status.get("observedGeneration") != generation:
         return unseen(about, f"the controller has not told of generation {generation} yet: look again in a moment")
-    stalled = next((one for one in status.get("conditions") or () if one.get("type") == "Stalled"), {})
+    stalled: Mapping[str, Any] = next(
+        (one for one in status.get("conditions") or () if one.get("type") == "Stalled"), {}
+    )
     if stalled.get("status") == "True":
         return wrong(about, f"stalled, {stalled.get('reason')}: {stalled.get('message')}")
     return fine(about, f"{status.get('phase')}: {status.get('message') or 'nothing to tell'}")

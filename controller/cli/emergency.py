@@ -79,7 +79,8 @@ def the_place(name: str, config_dir: Path | None, rollouts: list[Path], state_di
     raise CommandError(
         f"no route of `{name}` was found by looking at {where}",
         Code.REFUSED,
-        "ACT NOW: give the folder that Envoy reads (it holds rds.json) with --config-dir, or change rds.json by hand.",
+        "ACT NOW: give the folder that Envoy reads (it holds rds.json) with --config-dir, or change rds.json by hand. "
+        "An HTTPRoute of a cluster: --cluster in a pod, --kubeconfig FILE elsewhere, or `kubectl tidegate route`.",
     )
 
 

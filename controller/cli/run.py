@@ -111,6 +111,13 @@ def run(
             envvar="TIDEGATE_LEASE_NAMESPACE", help="Where the leases are; default: its own.", rich_help_panel=CLUSTER
         ),
     ] = "",
+    template_namespace: Annotated[
+        str,
+        typer.Option(
+            envvar="TIDEGATE_TEMPLATE_NAMESPACE",
+            help="The namespace whose SLOTemplates every rollout may use; empty: none.",
+        ),
+    ] = "tidegate-templates",
     state_dir: StateDir = STATE_DIR,
     database: Database = "",
     database_grace: Annotated[
@@ -176,6 +183,7 @@ def run(
         folders=folders,
         repositories=repositories,
         cluster=ClusterSettings(kubeconfig, context, named, *leases) if cluster else None,
+        template_namespace=template_namespace,
         state_dir=state_dir,
         database=database,
         database_grace=database_grace,

@@ -54,7 +54,7 @@ def run_once(world: World, seed: str) -> Outcome:
         at += interval
         shares = _shares(stage, world)
         step = replay.feed(Frame(at, tuple(_answers(world, shares, stage, chance, bad))))
-        run = step.position.run
+        run = step.place.run
         stage = run.current if run else stage
     assert step is not None
     return _outcome(step, bad)

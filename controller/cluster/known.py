@@ -45,7 +45,7 @@ class Known:
             lost = [ref for ref, one in self._objects.items() if ref not in found and not is_older(at, revision(one))]
             for ref in lost:
                 self._forget(ref)
-            changed = [ref for ref, one in found.items() if self._take(ref, one) and self._is_news(ref)]
+            changed = [ref for ref, one in found.items() if self._take_listed(ref, one, at) and self._is_news(ref)]
             return [*vanished, *lost, *changed]
 
     def happened(self, event: str, document: Document) -> Sequence[ObjectRef]:
@@ -70,6 +70,14 @@ class Known:
     def _take(self, ref: ObjectRef, document: Document) -> bool:
         """Whether it is not older than what is known."""
         if is_older(revision(document), revision(self._objects.get(ref, {}))):
+            return False
+        self._objects[ref] = document
+        return True
+
+    def _take_listed(self, ref: ObjectRef, document: Document, at: str) -> bool:
+        """What is known is kept only where it is newer than the list: a database that was restored with its revisions
+        moved ahead lists objects that are older than what was known of them, and they are what there is."""
+        if is_older(at, revision(self._objects.get(ref, {}))):
             return False
         self._objects[ref] = document
         return True

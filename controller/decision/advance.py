@@ -1,6 +1,7 @@
 """Up, only ever one verified stage at a time, and only on fresh evidence: what is still missing is always said."""
 
 import math
+from collections.abc import Iterator
 from datetime import timedelta
 
 from controller.analysis.lateness import ENOUGH
@@ -32,9 +33,8 @@ def advance(turn: Turn) -> Turn:
         return hold(turn, HeldCause.EXTERNAL, "the traffic is not that of the stage; `resume` goes back to it")
     if turn.run.stage_since is None:
         return _begin_stage(turn)
-    missing = whats_missing(turn)
-    if missing:
-        return _waiting(turn, missing)
+    if next(_missing(turn), None) is not None:
+        return _waiting(turn)
     if turn.run.spec.suspend:
         return turn.say("suspended: nothing advances, the guard goes on")
     weak = too_weak(turn) if turn.run.stage + 1 < len(turn.run.spec.stages) else None
@@ -54,27 +54,32 @@ def _begin_stage(turn: Turn) -> Turn:
 
 def whats_missing(turn: Turn) -> tuple[str, ...]:
     """Everything the stage still waits for, for people; empty when it is complete but for approvals."""
+    return tuple(dict.fromkeys(_missing(turn)))
+
+
+def _missing(turn: Turn) -> Iterator[str]:
+    """One by one: whether anything is missing is known with the first."""
     since, stage = turn.run.stage_since, turn.run.current
     if turn.seen.rebuilding:
-        return (RECOUNTING,)
+        yield RECOUNTING
+        return
     if since is None:
-        return ("its traffic is not verified yet",)
-    missing = []
+        yield "its traffic is not verified yet"
+        return
     left = stage.min_duration - (turn.now - since)
     if left > timedelta():
-        missing.append(f"{_duration(left)} of minDuration")
+        yield f"{_duration(left)} of minDuration"
     named = _required(turn)
     told = (_stream_missing(s, stage, (s.slo, s.scenario) in named) for s in _gating(turn))
-    missing += [text for text in told if text is not None]
-    missing += [f"{s.slo} cannot be measured" for s in turn.judgement.blind()]
+    yield from (text for text in told if text is not None)
+    yield from (f"{s.slo} cannot be measured" for s in turn.judgement.blind())
     judged = {s.slo for s in turn.judgement.on_evidence}
-    missing += [f"{slo.name} has no evidence" for slo in turn.run.spec.slos if slo.name not in judged]
-    return tuple(dict.fromkeys(missing))
+    yield from (f"{slo.name} has no evidence" for slo in turn.run.spec.slos if slo.name not in judged)
 
 
-def _gating(turn: Turn) -> tuple[StreamVerdict, ...]:
+def _gating(turn: Turn) -> Iterator[StreamVerdict]:
     """Streams that decide on going up: `alert` SLOs are told, they do not gate; detectors of change are no evidence."""
-    return tuple(s for s in turn.judgement.on_evidence if s.on_breach is not OnBreach.ALERT)
+    return (s for s in turn.judgement.on_evidence if s.on_breach is not OnBreach.ALERT)
 
 
 def _required(turn: Turn) -> frozenset[tuple[str, str | None]]:
@@ -125,12 +130,13 @@ def _duration(left: timedelta) -> str:
     return f"{seconds // 60} min" if seconds < 7200 else f"{seconds // 3600} h {seconds % 3600 // 60:02d}"
 
 
-def _waiting(turn: Turn, missing: tuple[str, ...]) -> Turn:
+def _waiting(turn: Turn) -> Turn:
     stage, since = turn.run.current, turn.run.stage_since
     assert since is not None
-    turn = turn.say("waiting for " + "; ".join(missing))
     if turn.now - since < stage.max_duration:
-        return turn
+        return turn.waits(lambda: "waiting for " + "; ".join(whats_missing(turn)))
+    missing = whats_missing(turn)
+    turn = turn.say("waiting for " + "; ".join(missing))
     why = f"stage {stage.name} is undecided after {_duration(stage.max_duration)}: {'; '.join(missing)}"
     if turn.run.spec.on_inconclusive is OnBreach.ROLLBACK:
         return roll_back(turn, Cause.INCONCLUSIVE, detail=why)

@@ -50,7 +50,14 @@ def decide(turn: Turn) -> Decision:
     turn = spared(before, turn)
     wanted = to_write(turn)
     return Decision(
-        turn.position, turn.evidence, turn.judgement, wanted, turn.notices, turn.settled, _revisit(turn, phase)
+        turn.position,
+        turn.evidence,
+        turn.judgement,
+        wanted,
+        turn.notices,
+        turn.settled,
+        _revisit(turn, phase),
+        turn.unsaid,
     )
 
 

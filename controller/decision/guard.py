@@ -10,7 +10,7 @@ from controller.domain.names import Digest
 from controller.domain.rollout import OnBreach
 from controller.domain.state import Breach, Cause, HeldCause, Phase
 from controller.domain.traffic import Split
-from controller.domain.verdict import StreamVerdict, Verdict
+from controller.domain.verdict import StreamVerdict
 
 ALARMING = frozenset({Cause.BREACH, Cause.CONFIRMED, Cause.BLIND, Cause.INCONCLUSIVE})
 
@@ -29,8 +29,7 @@ def guard(turn: Turn) -> Turn:
 
 
 def _alert(turn: Turn) -> Turn:
-    told = (s for s in turn.judgement.on_evidence if s.on_breach is OnBreach.ALERT and s.verdict is Verdict.BREACH)
-    for stream in told if turn.seen.measured else ():
+    for stream in turn.judgement.alerts() if turn.seen.measured else ():
         turn = turn.tell(Reason.ALERT_SLO, Severity.WARN, about=facts(stream))
     return turn
 

@@ -3,14 +3,14 @@
 Same frames, same steps, bit for bit: `backtest` and `simulate` are this and nothing else.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from operator import attrgetter
 
 from controller.analysis import judge as judging
 from controller.decision.tick import scope, tick
-from controller.domain.decision import Decision, Notice
+from controller.domain.decision import UNSAID, Decision, Notice
 from controller.domain.evidence import Evidence, SloEvidence
 from controller.domain.measure import Measurement
 from controller.domain.names import SloName, VersionName
@@ -42,19 +42,32 @@ class Frame:
 class Step:
     """What was decided at one frame: the position after everything that followed from it, and all notices.
 
-    `judgement` is what the decision was made on.
+    `judgement` is what the decision was made on. `place` is the position, but for the words of what is waited for:
+    those are found when `position` is read.
     """
 
     at: datetime
-    position: Position
+    place: Position
     evidence: Evidence | None
     judgement: Judgement
     notices: tuple[Notice, ...]
+    waits_for: Callable[[], str] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def position(self) -> Position:
+        """With everything that is worth saying."""
+        unsaid = self.waits_for if self.place.message == UNSAID else None
+        return self.place if unsaid is None else replace(self.place, message=unsaid())
+
+    @property
+    def phase(self) -> Phase:
+        """Where the run stands."""
+        return self.place.phase
 
     @property
     def weight(self) -> int:
         """Percent of live requests that the candidate gets from now on."""
-        run, split = self.position.run, self.position.split()
+        run, split = self.place.run, self.place.split()
         if run is None or split is None:
             return 0
         return 100 if split.stable == run.candidate else split.weight
@@ -62,7 +75,7 @@ class Step:
     @property
     def stage(self) -> str | None:
         """The stage the run stands on, or ended in."""
-        return self.position.run.current.name if self.position.run else None
+        return self.place.run.current.name if self.place.run else None
 
     @property
     def ledger(self) -> LedgerVerdict | None:
@@ -82,12 +95,16 @@ class Replay:
         self._spec = SpecSeen(self._rollout, Provenance("replay"))
         self._position = Position(Phase.IDLE, begin)
         self._evidence: Evidence | None = None
+        self._waits_for: Callable[[], str] | None = None
         self._table: RouteTable = Split(stable).table()
         self._judgement = Judgement()
         self._versions = (stable, rollout.version)
         self._quiet: dict[Stream, Measurement] = {}
         self._listed: list[tuple[SloName, int]] = []
         self._known: Sequence[Stream] = ()
+        self._told: list[Stream] = []
+        self._missing: list[Stream] = []
+        self._route: RouteSeen | None = None
         self._untold = self._settle(begin)
 
     def feed(self, frame: Frame) -> Step:
@@ -103,7 +120,7 @@ class Replay:
             decision = self._pass(frame.at, self._complete(frame))
             self._judgement = decision.judgement
             told = (*told, *decision.notices, *self._settle(frame.at))
-        return Step(frame.at, self._position, self._evidence, self._judgement, told)
+        return Step(frame.at, self._position, self._evidence, self._judgement, told, self._waits_for)
 
     @property
     def over(self) -> bool:
@@ -150,27 +167,35 @@ class Replay:
     def _pass(self, now: datetime, measured: tuple[Measurement, ...] | None) -> Decision:
         decision = tick(self._position, self._evidence, self._seen(now, measured))
         self._position, self._evidence = decision.position, decision.evidence
+        # A pass that leaves the message alone leaves its words, too.
+        self._waits_for = decision.waits_for or self._waits_for
         if decision.apply is not None:
             self._table = decision.apply.table()
         return decision
 
     def _seen(self, now: datetime, measured: tuple[Measurement, ...] | None) -> Observation:
+        if self._route is None or self._route.table is not self._table:
+            self._route = RouteSeen(self._table, True, "replay", "replay", {v: RequestCounts() for v in self._versions})
         return Observation(
             now=now,
             spec=self._spec,
-            route=RouteSeen(self._table, True, "replay", "replay", {v: RequestCounts() for v in self._versions}),
+            route=self._route,
             measurements=measured or (),
             measured=measured is not None,
             sampled_at=now,
             preflight=READY,
             readiness=dict.fromkeys(self._versions, Readiness.READY),
+            wordless=True,
         )
 
     def _complete(self, frame: Frame) -> tuple[Measurement, ...]:
         """The frame with every stream that it does not list: measured, and nothing new."""
-        told = set(map(STREAM_OF, frame.measured))
-        missing = [key for key in self._streams() if key not in told]
-        return (*frame.measured, *(self._nothing(key, frame.ticks) for key in missing)) if missing else frame.measured
+        told, known = list(map(STREAM_OF, frame.measured)), self._known
+        if self._streams() is not known or told != self._told:
+            have = set(told)
+            self._told, self._missing = told, [key for key in self._known if key not in have]
+        nothing = (self._nothing(key, frame.ticks) for key in self._missing)
+        return (*frame.measured, *nothing) if self._missing else frame.measured
 
     def _streams(self) -> Sequence[Stream]:
         """All that is measured. Listed again when evidence has other streams: scenarios only ever come to it."""

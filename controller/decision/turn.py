@@ -1,11 +1,11 @@
 """One tick on its way through the rules: every rule takes a Turn and returns one."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from controller.decision.transitions import allowed
-from controller.domain.decision import Fact, Notice, Reason, Severity
+from controller.domain.decision import UNSAID, Fact, Notice, Reason, Severity
 from controller.domain.evidence import Evidence
 from controller.domain.observation import Observation
 from controller.domain.rollout import ModelRollout, Stage, StageKind
@@ -24,6 +24,7 @@ class Turn:
     seen: Observation
     notices: tuple[Notice, ...] = ()
     settled: tuple[str, ...] = ()
+    unsaid: Callable[[], str] | None = field(default=None, compare=False, repr=False)
 
     @property
     def now(self) -> datetime:
@@ -59,6 +60,12 @@ class Turn:
     def say(self, message: str) -> "Turn":
         """What the rollout waits for, or what is wrong, in one sentence."""
         return self if self.position.message == message else self.at(message=message)
+
+    def waits(self, words: Callable[[], str]) -> "Turn":
+        """`say`, for words that take long to find: they are only looked for where somebody reads them."""
+        if not self.seen.wordless:
+            return self.say(words())
+        return replace(self.say(UNSAID), unsaid=words)
 
     def at(self, **changes: object) -> "Turn":
         """The same turn at a changed position. A new phase must be listed in TRANSITIONS."""

@@ -1,6 +1,6 @@
 """What `decide` answers: the next position, the split to hold, and what is worth telling."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -11,6 +11,8 @@ from controller.domain.traffic import Split
 from controller.domain.verdict import Judgement
 
 Fact = str | int | float | None
+UNSAID = "waiting"
+"""A position's message while nobody reads it; the words are `Decision.waits_for`."""
 
 
 class Reason(StrEnum):
@@ -86,6 +88,7 @@ class Decision:
     """The answer of one tick. `apply` is the split to write now; None: it is held already, or may not be written.
 
     `settled` are ids of requests that were answered. `revisit_after` is when to look again without a metric tick.
+    `waits_for` gives the message that was left `UNSAID` in this very pass.
     """
 
     position: Position
@@ -95,3 +98,4 @@ class Decision:
     notices: tuple[Notice, ...]
     settled: tuple[str, ...]
     revisit_after: timedelta
+    waits_for: Callable[[], str] | None = field(default=None, compare=False, repr=False)

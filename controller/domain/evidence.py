@@ -143,7 +143,10 @@ class Evidence:
 
     def of(self, name: SloName) -> SloEvidence | None:
         """Evidence of one SLO, or None."""
-        return next((slo for slo in self.slos if slo.name == name), None)
+        for slo in self.slos:
+            if slo.name == name:
+                return slo
+        return None
 
 
 EvidenceByDigest = Mapping[Digest, Evidence]

@@ -104,6 +104,7 @@ class Observation:
     `rebuilding`: missing evidence is being counted anew; nothing is judged, and nothing goes up, until it is there.
     `recorded` are the roles of the last split that Tidegate itself wrote to the route; asked only when nothing that is
     stored says what is stable. `stable_endpoints` are ready; None: stable has none that could be counted.
+    `wordless`: nobody reads what is waited for, unless asked (`Decision.waits_for`).
     """
 
     now: datetime
@@ -123,3 +124,4 @@ class Observation:
     rebuilding: bool = False
     recorded: Split | None = None
     stable_endpoints: int | Unknown | None = None
+    wordless: bool = False

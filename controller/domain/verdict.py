@@ -112,6 +112,8 @@ class StreamVerdict:
 
 
 LedgerKind = Literal["evidence", "change"]
+Trait = Literal["blind", "value", "alert"]
+"""What sets a verdict apart: its SLO cannot be measured, is a `threshold`, or is only told of (`onBreach: alert`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,13 +177,15 @@ class Judgement:
     """All verdicts of one tick.
 
     Where known apart, `weighed` are those of `streams` that are not detectors of change, and `breaches` the breached
-    ones of `ledgers`: what decides is at hand although nothing else was worked out.
+    ones of `ledgers`: what decides is at hand although nothing else was worked out. `traits` are all that any verdict
+    may have; None: not known, so look at each.
     """
 
     streams: Sequence[StreamVerdict] = ()
     ledgers: Sequence[LedgerVerdict] = ()
     weighed: Sequence[StreamVerdict] | None = field(default=None, compare=False, repr=False)
     breaches: tuple[LedgerVerdict, ...] | None = field(default=None, compare=False, repr=False)
+    traits: frozenset[Trait] | None = field(default=None, compare=False, repr=False)
 
     @property
     def on_evidence(self) -> Sequence[StreamVerdict]:
@@ -196,7 +200,7 @@ class Judgement:
         ledger = next((one for one in breaches if one.action is action and one.breached), None)
         if ledger is not None and ledger.guilty is not None:
             return self.find(*ledger.guilty)
-        values = (s for s in self.on_evidence if s.value is not None and s.verdict is Verdict.BREACH)
+        values = (s for s in self._with("value") if s.value is not None and s.verdict is Verdict.BREACH)
         return next((s for s in values if s.on_breach is action), None)
 
     def find(self, slo: SloName, scenario: str | None = None, against: Against = "objective") -> StreamVerdict | None:
@@ -206,4 +210,13 @@ class Judgement:
 
     def blind(self) -> tuple[StreamVerdict, ...]:
         """Streams that cannot be measured now."""
-        return tuple(s for s in self.on_evidence if s.verdict is Verdict.BLIND)
+        return tuple(s for s in self._with("blind") if s.verdict is Verdict.BLIND)
+
+    def alerts(self) -> tuple[StreamVerdict, ...]:
+        """Breached streams that are only told of."""
+        told = (s for s in self._with("alert") if s.on_breach is OnBreach.ALERT)
+        return tuple(s for s in told if s.verdict is Verdict.BREACH)
+
+    def _with(self, trait: Trait) -> Sequence[StreamVerdict]:
+        """Those that may have it: none of them is worked out where none can."""
+        return self.on_evidence if self.traits is None or trait in self.traits else ()

@@ -73,15 +73,16 @@ def lay(settings: Settings, clock: Clock | None = None) -> Groundwork:
 
 def _laid(settings: Settings, clock: Clock, lock: StateLock) -> Groundwork:
     channels = {name: open_channel(name, told) for name, told in settings.channels}
-    cluster = open_cluster(settings.cluster, clock) if settings.cluster else None
-    telemetry, outbox, sources = Telemetry(clock, __version__, ENGINE), LateOutbox(), _sources(settings, clock, cluster)
+    telemetry, outbox = Telemetry(clock, __version__, ENGINE), LateOutbox()
+    cluster = open_cluster(settings.cluster, clock, telemetry.asked_cluster) if settings.cluster else None
+    sources = _sources(settings, clock, cluster)
     jitter = random.Random()  # noqa: S311 - spreads retries, guards nothing
     return Groundwork(
         settings=settings,
         clock=clock,
         channels=channels,
         sources=sources,
-        specs=combine(tuple(sources.values())),
+        specs=combine(tuple(sources.values()), settings.template_namespace),
         spool=Spool(settings.state_dir / "spool"),
         telemetry=telemetry,
         health=Health(clock, SHORTEST_TICK, (*sources, DATABASE)),

@@ -1,16 +1,21 @@
 """Beside the passes: sampling, reading sources, delivering alerts, mending the store, forgetting old rows."""
 
+from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 
 import structlog
 
 from controller.alerts.message import store_unavailable
+from controller.domain.names import RolloutKey
 from controller.domain.record import StaleWriteError, StoreUnavailableError
 from controller.domain.rollout import MetricServer
 from controller.runtime.dispatch import Dispatcher
 from controller.runtime.house import House
+from controller.runtime.observe import EARLY
 from controller.runtime.persisting import mend
 from controller.runtime.scheduler import Ticker
+from controller.runtime.watch import Station
 from controller.store.spool import SpoolUnavailableError
 
 log = structlog.get_logger("chores")
@@ -18,6 +23,8 @@ READ_SOURCES = timedelta(seconds=5)
 DELIVER = timedelta(seconds=1)
 MEND = timedelta(seconds=2)
 PRUNE = timedelta(hours=6)
+HURRY, SHORTLY = timedelta(seconds=1), timedelta(milliseconds=50)
+"""A server is asked at most so often for runs that wait to begin; the first one waits a moment for others."""
 TELL_AFTER = timedelta(seconds=20)
 """How long the database may be away before people are told."""
 
@@ -50,12 +57,35 @@ class Chores:
             wanted[name] = server
             if station.interval is not None:
                 self._ticker.every(name, station.interval, _Sampling(self, server))
+                self._hurry(name, server, station)
         for name in self._ticker.names():
             if name.startswith("sample ") and not name.endswith(" at once") and name not in wanted:
                 self._ticker.drop(name)
 
-    def sample(self, server: MetricServer) -> None:
-        """Ask one server for everybody, then wake them."""
+    def _hurry(self, name: str, server: MetricServer, station: Station) -> None:
+        """A run that waits to begin is asked for within about a second, not at the next tick of those before it."""
+        latest = station.sampler.latest
+        if latest is None or not self._house.watch.waiting(server):
+            return
+        rest = HURRY - (self._house.clock.now() - latest.snapshot.at)
+        self._ticker.soon(f"{name} for new ones at once", max(rest, SHORTLY), partial(self.catch_up, name, server))
+
+    def catch_up(self, name: str, server: MetricServer) -> None:
+        """For the new ones alone, unless it is nearly time for all: then for all, and the next tick counts from now.
+
+        So nobody's ticks are further apart than before.
+        """
+        station, waiting = self._house.watch.stations().get(server), self._house.watch.waiting(server)
+        if station is None or station.interval is None or not waiting:
+            return
+        latest = station.sampler.latest
+        if latest is not None and self._house.clock.now() - latest.snapshot.at >= station.interval * EARLY:
+            self._ticker.hasten(name)
+        else:
+            self.sample(server, waiting)
+
+    def sample(self, server: MetricServer, only: Sequence[RolloutKey] | None = None) -> None:
+        """Ask one server for everybody, then wake them, or `only` some."""
         sampler = self._house.watch.of(server)
         if sampler is None:
             return
@@ -72,7 +102,7 @@ class Chores:
         else:
             self._house.health.ok(name)
         self._once(name, problems[0] if problems else None)
-        for key in self._house.watch.listeners(server):
+        for key in self._house.watch.listeners(server) if only is None else only:
             self._dispatcher.wake(key)
 
     def _once(self, name: str, trouble: str | None) -> None:

@@ -3,9 +3,9 @@
 import os
 import socket
 
-from controller.cluster.connect import Access, connect
+from controller.cluster.connect import Access, Told, connect
 from controller.cluster.leases import LeasedShards, LeaseSettings
-from controller.cluster.objects import ClusterObjects
+from controller.cluster.objects import ClusterObjects, told_nobody
 from controller.cluster.views import ClusterViews
 from controller.ports import Clock
 from controller.runtime.cluster_house import AloneKeeper, Cluster, Keeper, ShardNews
@@ -13,12 +13,15 @@ from controller.runtime.cluster_routes import ClusterRoutes
 from controller.runtime.settings import ClusterSettings
 
 
-def open_cluster(settings: ClusterSettings, clock: Clock) -> Cluster:
-    """Ready; nothing is asked yet. Raises NoAccessError (a ClusterError), ValueError for leases that cannot work."""
+def open_cluster(settings: ClusterSettings, clock: Clock, told: Told = told_nobody) -> Cluster:
+    """Ready; nothing is asked yet. `told` hears of every request.
+
+    Raises NoAccessError (a ClusterError), ValueError for leases that cannot work.
+    """
     connection = connect(Access(settings.kubeconfig, settings.context))
-    api, view = ClusterObjects(connection), ClusterViews(connection)
+    api, view = ClusterObjects(connection, told), ClusterViews(connection, told=told)
     identity, news = settings.identity or _identity(), ShardNews()
-    keeper = _keeper(settings, connection.namespace, identity, view, news, clock)
+    keeper = _keeper(settings, connection.namespace, identity, view, news, clock, told)
     return Cluster(
         api=api,
         view=view,
@@ -32,7 +35,13 @@ def open_cluster(settings: ClusterSettings, clock: Clock) -> Cluster:
 
 
 def _keeper(
-    settings: ClusterSettings, namespace: str, identity: str, view: ClusterViews, news: ShardNews, clock: Clock
+    settings: ClusterSettings,
+    namespace: str,
+    identity: str,
+    view: ClusterViews,
+    news: ShardNews,
+    clock: Clock,
+    told: Told,
 ) -> Keeper:
     """Renewals have a connection of their own, and little patience: they must not wait for each other."""
     if settings.shards == 0:
@@ -43,7 +52,7 @@ def _keeper(
         renew=seconds / 3, margin=seconds / 5, retry=min(1.0, seconds / 15),
     )  # fmt: skip
     access = Access(settings.kubeconfig, settings.context, seconds / 8, seconds / 6, seconds / 5)
-    return LeasedShards(ClusterObjects(connect(access)), view, leases, clock.now, news.gained, news.lost)
+    return LeasedShards(ClusterObjects(connect(access), told), view, leases, clock.now, news.gained, news.lost)
 
 
 def _identity() -> str:

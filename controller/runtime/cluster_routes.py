@@ -4,7 +4,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from controller.domain.cluster import GATEWAY, GATEWAY_CLASS, HTTP_ROUTE, ClusterError, ClusterUnavailableError, ObjectRef
+from controller.domain.cluster import (
+    GATEWAY,
+    GATEWAY_CLASS,
+    HTTP_ROUTE,
+    ClusterError,
+    ClusterUnavailableError,
+    ObjectRef,
+)
 from controller.domain.names import RolloutKey
 from controller.domain.rollout import GatewayApiRoute
 from controller.ports import ObjectApi, ObjectView, RouteBinding, TrafficRouter

@@ -29,10 +29,10 @@ log = structlog.get_logger("scaling")
 LOOK = timedelta(seconds=2)
 ON_ITS_WAY, NOT_AS_IT_WAS, AFTER_A_FAULT = 2.0, 30.0, 10.0
 """Seconds until the API server is asked again: while replicas come or go; when endpoints went or came; after a no."""
-NOT_YET = "it is not looked at yet"
-NO_CLUSTER = "this daemon has no cluster; start it with --cluster, or leave `scale` away"
 UNWATCHED = 300.0
 """The same for a version that is no Service: nothing tells of its endpoints."""
+NOT_YET = "it is not looked at yet"
+NO_CLUSTER = "this daemon has no cluster; start it with --cluster, or leave `scale` away"
 Every = Callable[[str, timedelta, Callable[[], None]], None]
 Place = tuple[RolloutKey, VersionName]
 
@@ -132,6 +132,7 @@ class ClusterWorkloads:
         version = spec.find(name) if spec is not None else None
         if version is None or spec is None or version.backend.kind != "Service" or spec.route.counts:
             return None
+        self._endpoints.follow()
         if run is None and spec.version == name:
             return None
         return self._endpoints.count(held.key.namespace, version.backend.name)

@@ -13,7 +13,7 @@ Counts = Mapping[tuple[str, str], int]
 
 
 class ReadyEndpoints:
-    """Follows EndpointSlices from the first question on."""
+    """Follows EndpointSlices from the first question on, or from `follow` on."""
 
     def __init__(self, view: ObjectView, namespaces: tuple[str, ...] = ()) -> None:
         self._view, self._namespaces = view, namespaces or ("",)
@@ -24,14 +24,15 @@ class ReadyEndpoints:
 
     def count(self, namespace: str, service: str) -> int | Unknown:
         """Unknown while the watch is not current, or not allowed."""
-        self._follow()
+        self.follow()
         try:
             self._view.get(ObjectRef(ENDPOINT_SLICE, namespace, service))  # raises when the view is not current
             return self._counts().get((namespace, service), 0)
         except ClusterError as error:
             return Unknown(str(error))
 
-    def _follow(self) -> None:
+    def follow(self) -> None:
+        """Begin to look, so that a later question has its answer at once."""
         with self._lock:
             if self._followed:
                 return

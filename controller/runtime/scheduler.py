@@ -1,5 +1,6 @@
 """The ticks: one job per metric server, and the household's chores. The only importer of apscheduler."""
 
+import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -7,6 +8,7 @@ from datetime import datetime, timedelta
 import structlog
 from apscheduler.executors.base import BaseExecutor, run_job
 from apscheduler.job import Job
+from apscheduler.jobstores.base import ConflictingIdError, JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from controller.ports import Clock
@@ -47,6 +49,17 @@ class Ticker:
         self._scheduler.add_job(_guarded(name, job), "interval", seconds=seconds, id=name, replace_existing=True)
         if at_once:
             self._scheduler.add_job(_guarded(name, job), id=f"{name} at once", replace_existing=True)
+
+    def soon(self, name: str, after: timedelta, job: Callable[[], None]) -> None:
+        """Call `job` once, `after` from now; one of that name that waits already stands."""
+        if self._scheduler.get_job(name) is None:
+            with contextlib.suppress(ConflictingIdError):
+                self._scheduler.add_job(_guarded(name, job), "date", run_date=self._clock.now() + after, id=name)
+
+    def hasten(self, name: str) -> None:
+        """Call it now, and every interval from now on. An unknown one is nobody's loss."""
+        with contextlib.suppress(JobLookupError):
+            self._scheduler.modify_job(name, next_run_time=self._clock.now())
 
     def names(self) -> set[str]:
         """The jobs there are."""

@@ -40,12 +40,14 @@ class ClusterSettings:
 class Settings:
     """Everything the daemon needs to know. `database` is a SQLAlchemy URL; empty: SQLite in `state_dir`.
 
+    `template_namespace` has the SLOTemplates that every namespace may use; empty: there is none.
     `database_grace`: seconds that a start waits for a database that cannot be read, before it withdraws candidates.
     `workers` is how many rollouts are passed over at the same time; `http` is `host:port` of /metrics and health.
     """
 
     folders: tuple[Path, ...] = ()
     repositories: tuple[GitSettings, ...] = ()
+    template_namespace: str = "tidegate-templates"
     cluster: ClusterSettings | None = None
     state_dir: Path = Path(".tidegate")
     database: str = ""

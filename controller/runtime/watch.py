@@ -81,6 +81,13 @@ class Watch:
             station = self._stations.get(server)
             return tuple(station.intervals) if station else ()
 
+    def waiting(self, server: MetricServer) -> Sequence[RolloutKey]:
+        """Whose run cannot begin before this server was asked for it."""
+        with self._lock:
+            station = self._stations.get(server)
+            loading = [key for key, (where, _, _, loads) in self._where.items() if loads and where == server]
+            return [key for key in loading if station is not None and station.sampler.latest_for(key) is None]
+
     def of(self, server: MetricServer) -> Sampler | None:
         """The sampler of a server that somebody listens to."""
         with self._lock:

@@ -25,7 +25,8 @@ class ClusterTemplates:
         def heard(ref: ObjectRef) -> None:  # noqa: ARG001 - which one does not matter
             tell()
 
-        for namespace in dict.fromkeys((*namespaces, *(() if "" in namespaces else (self.shelf.all().shared,)))):
+        shared = self.shelf.all().shared
+        for namespace in dict.fromkeys((*namespaces, *(() if "" in (*namespaces, shared) else (shared,)))):
             self._view.follow(SLO_TEMPLATE, namespace, heard)
 
     def read(self) -> tuple[SpecProblem, ...]:

@@ -13,7 +13,7 @@ UNBUILT = {
         "an identity per indicator is not built yet",
         "use metrics.identity or versions[].identity",
     ),
-    "spec.scale": ("scaling versions is not built yet", "remove it and scale the backends yourself"),
+    "spec.scale": ("versions are scaled one by one", "move it to the version: spec.versions[].scale"),
     "spec.alerts": ("alerts per rollout are not built yet", "remove it; alerts are set up for the whole daemon"),
     "status": ("a status is not read from a file", "remove it"),
 }

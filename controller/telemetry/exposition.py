@@ -33,6 +33,12 @@ class Telemetry:
         self._passes()
         self._asking()
         self._keeping()
+        self._asked = Counter(
+            "tidegate_api_requests",
+            "Requests to the Kubernetes API server, by HTTP status (0: no answer).",
+            ["verb", "resource", "code"],
+            registry=self._registry,
+        )
 
     def _passes(self) -> None:
         mine = self._registry
@@ -96,6 +102,10 @@ class Telemetry:
         self._queries_total.labels(name).inc(queries)
         self._fetch.labels(name).observe(seconds)
         self._problems.labels(name).inc(problems)
+
+    def asked_cluster(self, verb: str, resource: str, code: int, _seconds: float) -> None:
+        """The API server of a cluster was asked once."""
+        self._asked.labels(verb, resource, str(code)).inc()
 
     def stored(self, ok: bool) -> None:
         """A commit ended."""

@@ -27,7 +27,7 @@ POSTGRES = {"database": {"existingSecret": "tidegate-db"}}
 RENDERINGS: dict[str, dict[str, object]] = {
     "defaults": {},
     "several replicas": {"replicas": 3, **POSTGRES},
-    "two namespaces": {"namespaces": ["assistants", "search"]},
+    "two namespaces": {"namespaces": ["assistants", "search"], "templateNamespace": "tidegate-templates"},
     "no gateway": {"routers": {"gatewayAPI": False}},
     "scaling": {"scale": {"enabled": True}},
     "alerts": {"alerts": {"slack": {"existingSecret": "slack"}, "webhook": {"existingSecret": "hook"}}},

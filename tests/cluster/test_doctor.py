@@ -35,8 +35,8 @@ def server() -> Iterator[ApiServer]:
         started.kubectl("create", "namespace", NAMESPACE)
         started.kubectl("wait", "--for=condition=Established", "crd/modelrollouts.tidegate.dev", "--timeout=30s")
         started.kubectl.apply(an_http_route(NAMESPACE), service("chat-v11"), service("chat-v12"))
-        started.kubectl.apply({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass",
-                               "metadata": {"name": "by-hand"}, "spec": {"controllerName": "tests.example.org/gate"}})  # fmt: skip
+        named = {"metadata": {"name": "by-hand"}, "spec": {"controllerName": "tests.example.org/gate"}}
+        started.kubectl.apply({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass", **named})
         started.kubectl.apply(a_rollout(NAMESPACE, "http://metrics.nowhere.invalid:9090/metrics"))
         tell(started, STATUS)
         gate = Gate(started, NAMESPACE)
@@ -139,7 +139,7 @@ def test_the_plugin_and_the_text(server: ApiServer) -> None:
 
 def test_definitions_of_another_version_are_noticed(own_api_server: ApiServer) -> None:
     for one in definitions():
-        own_api_server.kubectl.apply({**one, "spec": {**one["spec"], "versions": [older(one["spec"])]}})  # type: ignore[index,dict-item]
+        own_api_server.kubectl.apply({**one, "spec": {**one["spec"], "versions": [older(one["spec"])]}})  # type: ignore[dict-item]
     ran = doctor(own_api_server, "--output", "json")
     assert ran.code == 1
     assert "another version of Tidegate" in found(ran, "modelrollouts")[0]["said"]

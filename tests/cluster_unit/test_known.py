@@ -52,6 +52,18 @@ def test_a_restored_database_is_believed() -> None:
     assert list(known.happened("MODIFIED", lease("a", 151, "next"))) == [A]
 
 
+def test_a_restored_database_that_counts_on_is_believed_too() -> None:
+    """Its revisions were moved ahead, as one should: its list is newer than all, and its objects are older."""
+    known = Known(LEASE)
+    known.listed([lease("a", 100, "old")], "200")
+    known.learn(A, lease("a", 300, "new"))
+    known.happened("MODIFIED", lease("a", 300, "new"))
+    assert list(known.listed([lease("a", 100, "old")], "1000200")) == [A]
+    document = known.get(A)
+    assert document is not None
+    assert document["spec"] == {"holderIdentity": "old"}
+
+
 def test_versions_that_are_no_numbers_have_no_order() -> None:
     known = Known(LEASE)
     odd = {"metadata": {"name": "a", "namespace": "ns", "resourceVersion": "x"}, "spec": {}}

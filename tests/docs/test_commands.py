@@ -28,6 +28,7 @@ NOT_RUN = {
     "tidegate resume": NEEDS_A_DAEMON,
     "tidegate retry": NEEDS_A_DAEMON,
     "tidegate aa": NEEDS_A_DAEMON,
+    "tidegate doctor": "looks at the reader's own; run in the tests of the command line and of the cluster",
     "tidegate route": "moves a route; run in the tests of the command line and of break glass",
     "tidegate backtest": "reads a history of the reader's; run in the tests of the command line",
     "kubectl": "asks a cluster of the reader; run in the tests of the cluster",

@@ -126,7 +126,7 @@ BUGS: tuple[Bug, ...] = (
         "",
         more.test_a_breach_while_leaving_is_remembered,
     ),
-    Bug("minDuration is ignored", advance.whats_missing, "if left > timedelta():", "if False:", GOOD),
+    Bug("minDuration is ignored", advance._missing, "if left > timedelta():", "if False:", GOOD),
     Bug("minSamples is ignored", advance._stream_missing, "and s.stage_total < needed", "and False", NO_DATA),
     Bug(
         "no data advances",
@@ -296,8 +296,8 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         "the stake is chosen after reading k",
         elin.advance,
-        "stake = _stake(purse, horizon, ticks, start)",
-        "stake = purse.reserve if bad > total * p0 else 0.0",
+        "stake, log_stake = staked(purse.reserve, purse.ticks, horizon, ticks, start)",
+        "stake = purse.reserve if bad > total * p0 else 0.0; log_stake = math.log(stake) if stake > 0 else NO_MONEY",
         lambda: engine.test_fair_by_exact_enumeration(0.05, 1.0, 3),
     ),
     Bug(
@@ -318,7 +318,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         "a bound hides a breach",
         ledgers.surely_calm,
-        "evidence < elin.SURELY / budget",
+        "evidence < CLEARLY / budget",
         "True",
         engine.test_a_ledger_is_breached_at_its_limit_and_no_bound_hides_it,
     ),

@@ -121,7 +121,8 @@ def test_a_gateway_that_sleeps_is_never_called_done(gateway: tuple[ClusterRig, M
 
 
 def test_a_controller_that_raises_at_the_same_time_is_overwritten(rig: ClusterRig) -> None:
-    place, api, raised = place_of(rig), person(rig), []
+    place, api = place_of(rig), person(rig)
+    raised: list[ObjectRef] = []
 
     def raise_once(verb: str, ref: ObjectRef) -> None:
         if verb == "patch" and ref == ROUTE and not raised:

@@ -6,11 +6,13 @@ from datetime import timedelta
 import pytest
 
 from controller.domain.names import RolloutKey
+from controller.domain.rollout import MetricServer
 from controller.domain.state import Phase
 from controller.ports import Specs
 from controller.runtime.chores import TELL_AFTER, Chores
 from controller.runtime.clock import SystemClock
 from controller.runtime.dispatch import Dispatcher
+from controller.runtime.observe import EARLY
 from controller.runtime.scheduler import Ticker
 from controller.testing.stores import Fault
 from tests.parts.net import wait_until
@@ -64,6 +66,44 @@ def test_a_sample_wakes_its_listeners_and_says_what_is_wrong(canary: Rig, chores
     canary.counters.problem = None
     chores.sample(server)
     assert "the server answered 500" not in str(canary.house.health.ready().document)
+
+
+NEW = RolloutKey("default", "new")
+
+
+def joined_by_a_new_run(canary: Rig, chores: Chores) -> tuple[str, MetricServer]:
+    """A second run begins to load on the metrics server of the first, which was asked before."""
+    chores.plan()
+    ((server, station),) = canary.house.watch.stations().items()
+    station.sampler.tick()
+    canary.house.watch.follow(NEW, canary.held.position.run, True)
+    return f"sample {server.provider} {' '.join(server.urls)} {abs(hash(server))}", server
+
+
+def test_a_run_that_waits_to_begin_is_asked_for_before_the_next_tick(
+    canary: Rig, chores: Chores, ticker: Ticker, woken: Woken
+) -> None:
+    name, server = joined_by_a_new_run(canary, chores)
+    assert f"{name} for new ones at once" in ticker.names()
+    assert canary.house.watch.waiting(server) == [NEW]
+    chores.catch_up(name, server)
+    assert woken.keys == [NEW], "the others go by their own ticks"
+    assert canary.house.watch.waiting(server) == []
+    chores.catch_up(name, server)
+    assert woken.keys == [NEW], "nobody waits any more"
+
+
+def test_nobodys_ticks_are_further_apart_because_of_a_new_run(
+    canary: Rig, chores: Chores, ticker: Ticker, woken: Woken
+) -> None:
+    """What is nearly a tick for all becomes one, and the next one counts from it."""
+    name, server = joined_by_a_new_run(canary, chores)
+    canary.clock.advance(canary.house.watch.stations()[server].interval * EARLY)  # type: ignore[operator]
+    chores.catch_up(name, server)
+    assert woken.keys == [], "it is not asked for alone"
+    due = ticker.due(name)
+    assert due is not None
+    assert due - SystemClock().now() < timedelta(seconds=1), "the tick of all comes now"
 
 
 def test_a_changed_spec_wakes_its_rollout_once(canary: Rig, chores: Chores, woken: Woken) -> None:

@@ -5,7 +5,6 @@ from datetime import timedelta
 import pytest
 
 from controller.domain.rollout import BackendRef, EnvoyRoute, GatewayApiRoute, Scale
-from controller.spec import unbuilt
 from controller.spec.digests import LATER
 from tests.spec.texts import EXAMPLES, FULL, MINIMAL, edited, good, told
 
@@ -74,20 +73,6 @@ def test_an_envoy_of_this_machine_knows_no_objects_of_a_cluster() -> None:
     assert isinstance(good(MINIMAL).route.target, EnvoyRoute)
 
 
-@pytest.mark.skipif("spec.versions[].scale" not in unbuilt.UNBUILT, reason="scaling is built")
-def test_scaling_is_refused_until_it_is_built() -> None:
-    problems = told(edited(KUBERNETES, (STARTUP, STARTUP + SCALE)))
-    assert len(problems) == 1
-    assert "scaling versions is not built yet" in problems[0]
-
-
-@pytest.fixture
-def built(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is refused for not being built."""
-    monkeypatch.setattr(unbuilt, "UNBUILT", {})
-
-
-@pytest.mark.usefixtures("built")
 class TestScale:
     """What brings a version up and down."""
 

@@ -232,7 +232,7 @@ MINIMAL_EDITS = [
     (("max: 5%}", "max: 5%}\n  analysis: {horizon: 1s}"), "24: spec.analysis.horizon: is shorter than one interval"),
     (("max: 5%}", "max: 5%}\n  suspend: yes"), '24: spec.suspend: must be true or false, not "yes"'),
     (("max: 5%}", "max: 5%}\n  mode:"), "24: spec.mode: `mode` has no value"),
-    (("max: 5%}", "max: 5%}\n  scale: {}"), "24: spec.scale: scaling versions is not built yet"),
+    (("max: 5%}", "max: 5%}\n  scale: {}"), "24: spec.scale: versions are scaled one by one"),
     (("max: 5%}", "max: 5%}\nstatus: {phase: Idle}"), "24: status: a status is not read from a file"),
     (("metadata: {name: minimal}", "metadata: {name: Minimal}"), '4: metadata.name: "Minimal" is not a name'),
     (("metadata: {name: minimal}", "metadata: minimal"), '4: metadata: must be a block of fields, not "minimal"'),

@@ -1,0 +1,1 @@
+"""`make bench-kubernetes`: many ModelRollouts on a real API server."""
