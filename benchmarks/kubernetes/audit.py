@@ -9,6 +9,7 @@ from pathlib import Path
 ACCOUNT = "system:serviceaccount:tidegate:tidegate"
 WRITES = frozenset({"create", "update", "patch", "delete"})
 KEEPING = frozenset({"leases"})
+EVENTS = frozenset({"events"})
 Counts = Mapping[tuple[str, str], int]
 """(verb, resource) -> requests. Watches are counted when they end."""
 
@@ -54,11 +55,5 @@ def beyond(counts: Counts) -> int:
 
 
 def writes(counts: Counts) -> int:
-    """Without leases."""
-    return sum(n for (verb, resource), n in counts.items() if verb in WRITES and resource not in KEEPING)
-
-
-def as_text(counts: Counts) -> str:
-    """The most frequent first."""
-    ranked = sorted(counts.items(), key=lambda one: -one[1])
-    return ", ".join(f"{verb} {resource} {n}" for (verb, resource), n in ranked) or "none"
+    """Without leases, and without Events: each of those tells a decision."""
+    return sum(n for (verb, resource), n in counts.items() if verb in WRITES and resource not in KEEPING | EVENTS)

@@ -15,15 +15,16 @@ from benchmarks.kubernetes.size import Size
 from benchmarks.kubernetes.world import World
 from controller.web.client import call
 
-LOOK = 1.0
+LOOK, NEWS = 1.0, 4.0
 SETTLE = 2 * INTERVAL
 
 
 @dataclass(frozen=True, slots=True)
 class Quiet:
-    """A stretch in which nobody did anything."""
+    """A stretch in which nobody did anything. `news`: rollouts whose status says something new all the same."""
 
     used: Usage
+    news: int
     requests: audit.Counts
     queries: int
     seconds: float
@@ -100,11 +101,29 @@ def _until_listed(there: World, one: Child, count: Any, wanted: int, what: str) 
 
 
 def _quiet(there: World, one: Child, seconds: float) -> Quiet:
+    news = _News(there)
     begin, asked = time.time(), there.asked()
-    used = usage(one.pid, lambda: not one.runs(), seconds)
+    used = usage(one.pid, lambda: news.look() or not one.runs(), seconds)
     one.check()
-    end = time.time()
-    return Quiet(used, there.requests_between(begin, end), there.asked() - asked, end - begin)
+    end, queries = time.time(), there.asked() - asked
+    news.look(at_once=True)
+    return Quiet(used, news.count, there.requests_between(begin, end), queries, end - begin)
+
+
+class _News:
+    """Counts statuses that say something new, by a look every few seconds."""
+
+    def __init__(self, there: World) -> None:
+        self._there, self._before, self._at = there, world.outlines(there.rollouts()), time.monotonic()
+        self.count = 0
+
+    def look(self, at_once: bool = False) -> bool:
+        """False: it never ends the stretch."""
+        if at_once or time.monotonic() - self._at >= NEWS:
+            now = world.outlines(self._there.rollouts())
+            self.count += sum(1 for name, told in now.items() if told != self._before.get(name))
+            self._before, self._at = now, time.monotonic()
+        return False
 
 
 def change(there: World, one: Child, number: int) -> float:

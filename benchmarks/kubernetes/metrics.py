@@ -22,7 +22,7 @@ from benchmarks.kubernetes.fleet import INTERVAL, family
 from benchmarks.synthetic import CONDITION, WINDOW
 
 SUDDENLY = 400
-PER_SECOND = {("none", "ok"): 4.0, ("none", "bad"): 0.004, ("leak", "ok"): 0.2, ("leak", "bad"): 0.0}
+PER_SECOND = {("none", "ok"): 4.0, ("none", "bad"): 0.004, ("leak", "ok"): 2.0, ("leak", "bad"): 0.0}
 Turn = tuple[float, str]
 
 

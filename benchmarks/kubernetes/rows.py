@@ -18,7 +18,10 @@ COUNTS = (
     "400 answers turn bad at once by all four SLOs, and all that follow. One tick multiplies the evidence by at most"
     " 10, however many of its answers are bad: so it takes two or three ticks"
 )
-COUNTED = "counted by the API server's audit log for the controller's service account; watches and leases left out"
+COUNTED = (
+    "counted by the API server's audit log for the controller's service account; watches and leases are left out. News"
+    " is a status that says something else than before, such as a verdict, not counted in numbers alone"
+)
 
 
 def of_fleet(found: Found) -> list[Row]:
@@ -30,8 +33,8 @@ def of_fleet(found: Found) -> list[Row]:
         *_way(part, "one leaked secret", found.leak, LEAK),
         *_way(part, "most answers bad", found.counts, COUNTS),
         _row(part, f"cold start: all {found.size:,} have a status", found.cold, "s"),
-        *_requests(part, "at rest", found.rest, audit.beyond(found.rest.requests), "API requests"),
-        *_requests(part, running, found.watched, audit.writes(found.watched.requests), "API writes"),
+        _requests(part, found.rest),
+        _writes(part, running, found.watched),
         _row(part, f"metric queries per second, {running}", found.watched.queries / found.watched.seconds, "", QUERIES),
         _row(part, "processor at rest", found.rest.used.cpu, "% of a core"),
         _row(part, f"processor {running}", found.watched.used.cpu, "% of a core", CPU),
@@ -72,12 +75,23 @@ def _way(part: str, what: str, way: Way, note: str) -> list[Row]:
     ]
 
 
-def _requests(part: str, when: str, quiet: Quiet, counted: int, what: str) -> list[Row]:
+def _requests(part: str, quiet: Quiet) -> Row:
     """The goal is none at all."""
-    rate = counted / quiet.seconds
-    told = {f"{verb} {resource}": n for (verb, resource), n in quiet.requests.items()}
-    text = f"{rate:.2f} ({counted} in {quiet.seconds:.0f} s)"
-    return [Row(part, f"{what} per second, {when}", text, "0", counted == 0, COUNTED, {"requests": told})]
+    count = audit.beyond(quiet.requests)
+    text = f"{count / quiet.seconds:.2f} ({count} in {quiet.seconds:.0f} s)"
+    return Row(part, "API requests per second at rest", text, "0", count == 0, COUNTED, _told(quiet))
+
+
+def _writes(part: str, running: str, quiet: Quiet) -> Row:
+    """None without news."""
+    count = audit.writes(quiet.requests)
+    idle = max(0, count - quiet.news)
+    text = f"{idle / quiet.seconds:.2f} ({count} in {quiet.seconds:.0f} s, {min(quiet.news, count)} of them news)"
+    return Row(part, f"API writes per second without news, {running}", text, "0", idle == 0, COUNTED, _told(quiet))
+
+
+def _told(quiet: Quiet) -> dict[str, object]:
+    return {"requests": {f"{verb} {resource}": n for (verb, resource), n in quiet.requests.items()}, "news": quiet.news}
 
 
 def _row(

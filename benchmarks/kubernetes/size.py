@@ -17,4 +17,4 @@ class Size:
 
 
 QUICK = Size(fleets=(100,), under_way=100, changes=10, rest=10.0, watched=20.0, pair=20)
-FULL = Size(fleets=(100, 1000), under_way=100, changes=30, rest=60.0, watched=120.0, pair=100)
+FULL = Size(fleets=(100, 1000), under_way=100, changes=30, rest=60.0, watched=90.0, pair=100)

@@ -1,6 +1,5 @@
 """A real API server with the chart, the fleet in it, a metrics server, a stand-in for the gateway, and controllers."""
 
-import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +14,7 @@ from benchmarks.children import Child, child, until
 from benchmarks.kubernetes import audit, fleet
 from benchmarks.kubernetes.api import Api
 from benchmarks.kubernetes.gate import Gate
+from controller.runtime.status import outline
 from controller.testing.cluster_parts import chart
 from controller.testing.cluster_parts.apiserver import ApiServer, an_api_server
 from controller.testing.cluster_parts.crds import install_gateway_api
@@ -112,6 +112,11 @@ def told(rollouts: list[Any]) -> int:
     return sum(1 for one in rollouts if one.get("status", {}).get("conditions"))
 
 
+def outlines(rollouts: list[Any]) -> dict[str, object]:
+    """What every status says, but for counts, times, and numbers in sentences."""
+    return {str(one["metadata"]["name"]): outline(one.get("status", {})) for one in rollouts}
+
+
 def under_way(rollouts: list[Any]) -> int:
     """How many runs are in their canary stage with a verified weight."""
     return sum(1 for one in rollouts if _verified(one.get("status", {})) == 10)
@@ -119,11 +124,6 @@ def under_way(rollouts: list[Any]) -> int:
 
 def _verified(status: Mapping[str, Any]) -> int:
     return int(status.get("traffic", {}).get("verified", {}).get("weight", 0))
-
-
-def busy() -> str:
-    """The machine's load now."""
-    return f"{os.getloadavg()[0]:.1f}"
 
 
 def pause(seconds: float, alive: Child) -> None:

@@ -1,9 +1,16 @@
 """What a tick does to the detectors: silence and gaps are no evidence."""
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Literal
 
-from controller.analysis import change, streams
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.analysis import change, dispersion, elin, streams
 from controller.analysis.accumulate import Scope, accumulate
+from controller.analysis.booking import scattered, unpacked
 from controller.domain.evidence import Evidence
 from controller.domain.measure import Measurement
 from controller.domain.rollout import StageKind
@@ -40,3 +47,43 @@ def test_a_gap_of_a_year_rings_nothing() -> None:
 
 def test_a_judge_that_turns_on_both_freezes() -> None:
     assert change.is_frozen(change.Detector(ticks(fresh(), 10, 1, 15.0, 20.0).slos[0].gate))
+
+
+COUNTS = st.lists(
+    st.tuples(st.integers(0, 9), st.integers(0, 9), st.sampled_from([1, 1, 1, 3, 40])), min_size=1, max_size=40
+)
+
+
+@pytest.mark.parametrize("semantics", ["local", "average"])
+@given(COUNTS)
+def test_a_stream_is_booked_as_its_engines_say(
+    semantics: Literal["local", "average"], counts: list[tuple[int, int, int]]
+) -> None:
+    """To the last bit: the purse by `elin`, the detector by `change`, what is too much carried on."""
+    start = 1.0 if semantics == "average" else elin.START
+    scope = replace(SCOPE, rollout=replace(ROLLOUT, semantics=semantics))
+    name, evidence, purse, detector, due = ROLLOUT.slos[0].name, fresh(), elin.Purse(), change.Detector(), 0.0
+    peak = 0.0
+    for bad, total, covered in counts:
+        measured = (Measurement(name, CANDIDATE, None, float(bad), float(total), ticks=covered),)
+        evidence = accumulate(evidence, measured, {}, scope)
+        mine = evidence.slos[0].streams[0]
+        counted = min(due + bad, float(total))
+        due = due + bad - counted
+        purse = elin.advance(purse, counted, float(total), mine.p0, ROLLOUT.horizon, covered, start)
+        detector = change.advance(detector, counted, float(total), mine.p0, min(covered, 10))
+        peak = max(peak, elin.log_e(purse))
+        assert (mine.log_s, mine.reserve, mine.ticks) == (purse.log_s, purse.reserve, purse.ticks)
+        assert (mine.change, mine.surplus, mine.peak) == (detector.log_m, due, peak)
+    whole = mine.all
+    assert (whole.bad, whole.total) == (sum(one[0] for one in counts), sum(one[1] for one in counts))
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=40), st.integers(1, 9))
+def test_scatter_as_stored_is_the_dispersion(counts: list[tuple[int, int]], window: int) -> None:
+    stored: tuple[float, ...] = (0.0,) * 8
+    state = dispersion.Dispersion()
+    for bad, total in counts:
+        stored = scattered(stored, float(bad), float(total), window)
+        state = dispersion.advance(state, float(bad), float(total), window)
+        assert unpacked(stored) == state

@@ -89,22 +89,32 @@ def _to_the_limit(pairs: Pairs, rollout: ModelRollout) -> list[float]:
 
 @pytest.mark.parametrize("d", [-NEAR, -1e-12, 0.0, 1e-12, NEAR])
 @pytest.mark.parametrize("kind", ["evidence", "change"])
-def test_one_stream_with_equal_bets_is_the_tightest_case(kind: str, d: float) -> None:
+@pytest.mark.parametrize("beside", [None, Margin(points=0.02)])
+@pytest.mark.parametrize("names", [(), ("ssh",)])
+def test_equal_bets_against_the_objective_are_the_tightest_case(
+    kind: str, d: float, beside: Margin | None, names: tuple[str, ...]
+) -> None:
     """There the bound is the ledger itself: only the margin is left."""
-    rollout = a_rollout(slos=(a_slo("harm", 0.05),))
+    rollout = a_rollout(slos=(a_slo("harm", 0.05, names or None, versus_stable=beside),))
     ((slo, known),) = pairs_of(rollout)
-    share = known.streams[0].weight
+    mine = [one for one in known.streams if one.against == "objective"]
+    share = sum(one.weight for one in mine) * (2 if beside else 1)
     calm = (NO_MONEY,) * len(elin.BETS)
     limit = 1 / rollout.max_false_rollback
     if kind == "change":
         limit = change.threshold(MONTH / rollout.interval, rollout.max_false_rollback)
     bets = (math.log((limit * math.exp(d) - known.reserve_weight) / share),) * len(elin.BETS)
     log_s, detector = (bets, calm) if kind == "evidence" else (calm, bets)
-    streams_ = tuple(replace(one, log_s=log_s, change=detector, reserve=0.0) for one in known.streams)
-    pairs = [(slo, replace(known, streams=streams_))]
+    filled = [
+        replace(one, log_s=log_s, change=detector, reserve=0.0)
+        if one in mine
+        else replace(one, log_s=calm, change=calm, reserve=0.0)
+        for one in known.streams
+    ]
+    pairs = [(slo, replace(known, streams=tuple(filled)))]
     assert abs(closest(pairs, rollout)) <= abs(d) + 1e-12
     assert not surely_calm(pairs, rollout)
-    assert surely_calm([(slo, moved(mine, -1e-6)) for slo, mine in pairs], rollout)
+    assert surely_calm([(slo, moved(one, -1e-6)) for slo, one in pairs], rollout)
 
 
 def test_fresh_evidence_is_calm_and_what_is_no_number_never_is() -> None:
@@ -119,6 +129,13 @@ def test_fresh_evidence_is_calm_and_what_is_no_number_never_is() -> None:
 @MANY
 @given(BETS)
 def test_the_freeze_gate_by_its_bound_is_the_gate(bets: tuple[float, ...]) -> None:
-    for by in (0.0, change.LOG_FREEZE - change.log_worth(bets)):
+    level = change.LOG_FREEZE - change.log_worth(bets)
+    for by in (0.0, level, level + 1e-12, level - 1e-12):
         near = tuple(max(one + by, NO_MONEY) for one in bets)
         assert change.freezes(near) == (change.log_worth(near) >= math.log(change.FREEZE))
+
+
+@pytest.mark.parametrize("d", [-1e-6, -1e-12, 0.0, 1e-12, 1e-6])
+def test_equal_bets_at_the_gate(d: float) -> None:
+    bets = (change.LOG_FREEZE + d,) * len(elin.BETS)
+    assert change.freezes(bets) == (change.log_worth(bets) >= math.log(change.FREEZE))

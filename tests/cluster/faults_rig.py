@@ -1,11 +1,11 @@
 """A rollout in its canary stage on a real API server that is about to fail, and what must hold afterwards."""
 
 import itertools
-import json
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,9 @@ SHORT = Pace(watch=3.0, grace=1.0, fresh=6.0, backoff_first=0.2, backoff_longest
 
 
 def impatient(patch: pytest.MonkeyPatch) -> None:
-    """Views that notice a dead watch in seconds; the product's own pace is ten times slower, and else the same."""
+    """Dead watches are noticed, and refused statuses tried again, in seconds; the product's own pace is slower."""
     patch.setattr("controller.cluster.views.Pace", lambda: SHORT)
+    patch.setattr("controller.runtime.cluster_writer.AFTER_A_REFUSAL", timedelta(seconds=3))
 
 
 @dataclass
@@ -148,5 +149,4 @@ def grant(server: ApiServer, user: str, rules: list[dict[str, Any]]) -> None:
              "metadata": {"name": f"only-{user}"},
              "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": f"only-{user}"},
              "subjects": [{"kind": "User", "name": user, "apiGroup": "rbac.authorization.k8s.io"}]}  # fmt: skip
-    server.kubectl("replace", "--force", "-f", "-", stdin=json.dumps(role))
-    server.kubectl.apply(bound)
+    server.kubectl.apply(role, bound)

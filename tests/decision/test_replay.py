@@ -9,7 +9,7 @@ import pytest
 
 from controller.decision.recount import recount
 from controller.decision.replay import Frame, Replay, Step, replay
-from controller.domain.decision import Reason
+from controller.domain.decision import UNSAID, Reason
 from controller.domain.measure import FamilyReading, Measurement, Series, Snapshot
 from controller.domain.names import SloName, VersionName
 from controller.domain.rollout import BlindAction, BlindPolicy, Margin, ModelRollout, Scenarios, Stage, StageKind
@@ -152,3 +152,17 @@ def test_counters_of_the_past_are_counted_as_those_of_today() -> None:
     steps = list(replay(rollout, V1, recount(rollout, V1, shots)))
     assert [log_e(step) for step in steps[1:]] == pytest.approx(LOG_E[:4], abs=1e-8)
     assert steps[-1].judgement.streams[0].stable_total == 35.0
+
+
+def test_words_that_nobody_reads_are_found_when_they_are_read() -> None:
+    """Without them everything else is the same, and with them the message is that of a live tick."""
+    aloud, silent = (Replay(a_rollout(1e-4), V1, START - MINUTE) for _ in range(2))
+    plain = aloud._seen
+    aloud._seen = lambda now, measured: replace(plain(now, measured), wordless=False)  # type: ignore[method-assign]
+    told = set()
+    for frame in frames(TICKS):
+        one, other = aloud.feed(frame), silent.feed(frame)
+        assert other.position == one.position
+        assert (other.evidence, other.judgement, other.notices) == (one.evidence, one.judgement, one.notices)
+        told.add(other.place.message)
+    assert UNSAID in told
