@@ -9,6 +9,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import structlog
+
 from controller.cluster.connect import Access, connect
 from controller.cluster.leases import LeasedShards, LeaseSettings
 from controller.cluster.listing import Pace
@@ -19,7 +21,8 @@ LEASE_SECONDS, RENEW_SECONDS = 6.0, 2.0
 
 
 def main(kubeconfig: str, namespace: str, name: str, shards: str) -> None:
-    """Until SIGTERM."""
+    """Until SIGTERM. Quiet but for what it holds: a log line of another thread would be mixed into it."""
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     connection = connect(Access(Path(kubeconfig), read_seconds=2.0))
     views = ClusterViews(connection, Pace(watch=5.0, grace=1.0, fresh=10.0))
     settings = LeaseSettings(

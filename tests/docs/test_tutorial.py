@@ -39,7 +39,8 @@ def _moved(text: str, ports: dict[str, str]) -> str:
 def _run(script: str, folder: Path) -> str:
     """What the shell says. Everything it started is gone afterwards, also when it fails half-way."""
     shell = subprocess.Popen(
-        ["bash", "-euo", "pipefail", "-c", script],
+        # Its loops wait for ever: should the test itself be killed, the shell still ends, and its children with it.
+        ["timeout", "--kill-after=5", "160", "bash", "-euo", "pipefail", "-c", script],
         cwd=folder,
         env={**os.environ, "COLUMNS": "160", "LC_ALL": "C.UTF-8", "TIDEGATE_HTTP": "127.0.0.1:0"},
         stdin=subprocess.DEVNULL,
