@@ -19,7 +19,8 @@ from controller.domain.record import (
     Stored,
     TickRecord,
 )
-from controller.domain.rollout import BackendRef, MetricServer, Route
+from controller.domain.rollout import MetricServer
+from controller.domain.route import BackendRef, Route
 from controller.domain.traffic import Capabilities, RouteSeen, Split
 
 

@@ -3,7 +3,7 @@
 from controller.alerts import sentences as say
 from controller.alerts.scene import ACT_NOW, NO_ACTION, Scene, Text
 from controller.alerts.wording import break_glass, command, count, duration
-from controller.domain.rollout import EnvoyRoute, GatewayApiRoute
+from controller.domain.route import EnvoyRoute, GatewayApiRoute
 from controller.domain.state import Phase
 
 

@@ -6,7 +6,8 @@ from datetime import datetime
 from controller.alerts.wording import address, one_line
 from controller.domain.decision import Fact, Notice, Severity
 from controller.domain.names import RolloutKey
-from controller.domain.rollout import Mode, Slo, StageKind
+from controller.domain.rollout import Mode, StageKind
+from controller.domain.slo import Slo
 from controller.domain.state import Breach, Cause, Position, Run
 
 NO_ACTION, ACT_TODAY, ACT_NOW = "**No action needed.**", "**Act today:**", "**ACT NOW:**"

@@ -4,7 +4,8 @@ from datetime import datetime
 
 from controller.alerts.scene import Scene
 from controller.alerts.wording import clock, command, count, duration, instant, number, one_line, percent
-from controller.domain.rollout import LatencyIndicator, Slo, StageKind
+from controller.domain.rollout import StageKind
+from controller.domain.slo import LatencyIndicator, Slo
 from controller.domain.state import Breach, Cause, Run
 
 WORDS_FOR_BAD = {

@@ -9,7 +9,7 @@ from controller.alerts.wording import address, break_glass, command, instant, on
 from controller.domain.decision import Severity
 from controller.domain.names import RolloutKey
 from controller.domain.record import Alert
-from controller.domain.rollout import EnvoyRoute, GatewayApiRoute
+from controller.domain.route import EnvoyRoute, GatewayApiRoute
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ import shlex
 from datetime import UTC, datetime, timedelta
 
 from controller.domain.names import RolloutKey
-from controller.domain.rollout import EnvoyRoute, GatewayApiRoute
+from controller.domain.route import EnvoyRoute, GatewayApiRoute
 
 DEFAULT_NAMESPACE = "default"
 

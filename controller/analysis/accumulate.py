@@ -12,7 +12,8 @@ from controller.analysis.swift import changer
 from controller.domain.evidence import Evidence, Finding, SloEvidence, Tally
 from controller.domain.measure import Measurement, SeriesMemory
 from controller.domain.names import SloName, VersionName
-from controller.domain.rollout import ModelRollout, Slo, StageKind
+from controller.domain.rollout import ModelRollout, StageKind
+from controller.domain.slo import Slo
 
 SCATTER_WINDOW = timedelta(hours=24)
 """How far back stable's counts are looked at for their dispersion."""

@@ -5,16 +5,8 @@ from collections.abc import Iterable, Sequence
 
 from controller.domain.measure import FamilyAsk, QueryAsk
 from controller.domain.names import VersionName
-from controller.domain.rollout import (
-    Identity,
-    Indicator,
-    LatencyIndicator,
-    Matcher,
-    ModelRollout,
-    PromqlIndicator,
-    Selector,
-    Version,
-)
+from controller.domain.rollout import Identity, ModelRollout, Version
+from controller.domain.slo import Indicator, LatencyIndicator, Matcher, PromqlIndicator, Selector
 
 Ask = FamilyAsk | QueryAsk
 

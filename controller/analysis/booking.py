@@ -8,7 +8,8 @@ from controller.analysis.dispersion import Dispersion, a_dispersion, a_scatter
 from controller.analysis.swift import changer, maker
 from controller.domain.evidence import StreamEvidence, Tally
 from controller.domain.measure import Measurement
-from controller.domain.rollout import Margin, ModelRollout, Slo, StageKind
+from controller.domain.rollout import ModelRollout, StageKind
+from controller.domain.slo import Margin, Slo
 
 NONE = Tally()
 MOST_STARTED = 10

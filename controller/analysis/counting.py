@@ -13,7 +13,8 @@ from controller.analysis.remembering import owner, remembered
 from controller.analysis.slicing import slices
 from controller.domain.measure import BlindCause, Blindness, Measurement, SeriesMemory, Snapshot
 from controller.domain.names import SloName
-from controller.domain.rollout import LatencyIndicator, PromqlIndicator, RatioIndicator, Slo, Version
+from controller.domain.rollout import Version
+from controller.domain.slo import LatencyIndicator, PromqlIndicator, RatioIndicator, Slo
 
 __all__ = ["Indexed", "asks", "measure", "merge"]
 

@@ -7,7 +7,8 @@ from controller.analysis.deltas import NotACounterError, Point, growth, growth_o
 from controller.analysis.index import Indexed, Row, series_key
 from controller.analysis.looking import below, find, histogram_of, no_bucket, said, stale
 from controller.domain.measure import BlindCause, Blindness, SeriesMemory
-from controller.domain.rollout import Identity, LatencyIndicator, RatioIndicator, Selector
+from controller.domain.rollout import Identity
+from controller.domain.slo import LatencyIndicator, RatioIndicator, Selector
 
 
 @dataclass(frozen=True, slots=True)

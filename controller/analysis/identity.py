@@ -7,15 +7,8 @@ from controller.analysis.asking import Ask, fill, merge, selectors
 from controller.analysis.index import Indexed, Row
 from controller.analysis.looking import below, find, histogram_of, listed, no_bucket, said
 from controller.domain.measure import BlindCause, Blindness, FamilyAsk, QueryAsk, Snapshot
-from controller.domain.rollout import (
-    LatencyIndicator,
-    ModelRollout,
-    PromqlIndicator,
-    RatioIndicator,
-    Selector,
-    Slo,
-    Version,
-)
+from controller.domain.rollout import ModelRollout, Version
+from controller.domain.slo import LatencyIndicator, PromqlIndicator, RatioIndicator, Selector, Slo
 
 FIX = {
     BlindCause.ABSENT: "create every label combination at zero when the exporter starts, or set metrics.identity",

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from controller.domain.measure import FamilyReading, Labels, Snapshot, ValueReading
-from controller.domain.rollout import Matcher
+from controller.domain.slo import Matcher
 
 Sample = tuple[float, float]
 Postings = dict[str, set[int]]

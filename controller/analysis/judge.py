@@ -16,7 +16,8 @@ from controller.analysis.swift import maker
 from controller.domain.evidence import Against, Evidence, SloEvidence, StreamEvidence
 from controller.domain.measure import BlindCause, Blindness, Measurement, SeriesMemory
 from controller.domain.names import SloName
-from controller.domain.rollout import ModelRollout, OnBreach, Slo
+from controller.domain.rollout import ModelRollout
+from controller.domain.slo import OnBreach, Slo
 from controller.domain.verdict import Judgement, Later, LedgerVerdict, StreamVerdict, Trait, Verdict
 
 ENGINE = "e-lin-r/2"

@@ -10,7 +10,8 @@ from datetime import datetime
 
 from controller.domain.evidence import Eligible, SloEvidence, StreamEvidence, Tally
 from controller.domain.measure import Measurement
-from controller.domain.rollout import RatioIndicator, Slo, StageKind
+from controller.domain.rollout import StageKind
+from controller.domain.slo import RatioIndicator, Slo
 from controller.domain.verdict import Coverage, StreamVerdict, Verdict
 
 ENOUGH = 0.95

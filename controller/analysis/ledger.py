@@ -12,7 +12,7 @@ from controller.analysis.elin import log_sum
 from controller.analysis.swift import maker
 from controller.domain.evidence import NO_MONEY, Against
 from controller.domain.names import SloName
-from controller.domain.rollout import OnBreach
+from controller.domain.slo import OnBreach
 from controller.domain.verdict import LedgerKind, LedgerVerdict
 
 

@@ -9,7 +9,8 @@ from datetime import timedelta
 
 from controller.analysis import change, elin, ledger
 from controller.domain.evidence import SloEvidence, StreamEvidence
-from controller.domain.rollout import ModelRollout, OnBreach, Slo
+from controller.domain.rollout import ModelRollout
+from controller.domain.slo import OnBreach, Slo
 from controller.domain.verdict import LedgerVerdict
 
 MONTH = timedelta(days=30)

@@ -5,7 +5,8 @@ from math import isclose
 
 from controller.analysis.index import Indexed, Row
 from controller.domain.measure import BlindCause, Blindness
-from controller.domain.rollout import Identity, Matcher, Selector
+from controller.domain.rollout import Identity
+from controller.domain.slo import Matcher, Selector
 
 SHOWN = 10
 """Values named in a message before it says how many more there are."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from controller.analysis import elin
 from controller.analysis.swift import maker
 from controller.domain.evidence import NO_MONEY, Tally
-from controller.domain.rollout import Margin as Margin  # its users speak of it as part of this engine
+from controller.domain.slo import Margin as Margin  # its users speak of it as part of this engine
 
 MEMORY = 0.97
 """What stable's moving counts keep per block; the rest is the prior, worth `PRIOR_ANSWERS`."""

@@ -9,7 +9,7 @@ from controller.analysis.change import freezes
 from controller.analysis.swift import changer
 from controller.domain.evidence import Evidence, SloEvidence, Tally
 from controller.domain.measure import BlindCause, Blindness, Measurement
-from controller.domain.rollout import RatioIndicator, Slo
+from controller.domain.slo import RatioIndicator, Slo
 
 SEEN_WITHOUT_TRAFFIC = frozenset(
     {BlindCause.QUERY_FAILED, BlindCause.ABSENT, BlindCause.STALE, BlindCause.IDENTITY_LOST}

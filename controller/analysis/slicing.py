@@ -7,7 +7,7 @@ from controller.analysis.growing import Part
 from controller.analysis.once import Once
 from controller.domain.measure import BlindCause, Blindness, Measurement
 from controller.domain.names import VersionName
-from controller.domain.rollout import Scenarios, Slo
+from controller.domain.slo import Scenarios, Slo
 
 Sums = dict[str, tuple[float, float, float]]
 NOTHING = (0.0, 0.0, 0.0)

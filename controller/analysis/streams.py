@@ -8,7 +8,8 @@ from controller.analysis.judge_error import JudgeError, for_promotion, for_rollb
 from controller.analysis.relative import prior
 from controller.domain.evidence import Evidence, SloEvidence, StreamEvidence
 from controller.domain.names import Digest, SloName
-from controller.domain.rollout import ModelRollout, Slo
+from controller.domain.rollout import ModelRollout
+from controller.domain.slo import Slo
 
 SCENARIO_RESERVE = 0.1
 """Part of an SLO's weight kept for scenarios that appear during a run."""

@@ -16,7 +16,7 @@ from controller.cli.output import Code, CommandError
 from controller.cli.reach import who_am_i
 from controller.domain.cluster import EVENT, HTTP_ROUTE, MODEL_ROLLOUT, ClusterError, Document, ObjectRef
 from controller.domain.names import RolloutKey, VersionName
-from controller.domain.rollout import GatewayApiRoute
+from controller.domain.route import GatewayApiRoute
 from controller.domain.traffic import BrokenGlass, RouterUnavailableError, RouteSeen, RouteTable, Split
 from controller.ports import Clock, ObjectApi, RouteBinding, TrafficRouter
 from controller.spec.route_alone import route_alone

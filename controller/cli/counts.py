@@ -11,7 +11,8 @@ from controller.cli.pieces import Memory, Pieces, cut
 from controller.decision.replay import STREAM_OF, Frame, Stream
 from controller.domain.measure import Measurement
 from controller.domain.names import SloName, VersionName
-from controller.domain.rollout import ModelRollout, Slo
+from controller.domain.rollout import ModelRollout
+from controller.domain.slo import Slo
 
 SHOWN = 50
 """Bad lines that are told; how many more there are is said."""

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from controller.cli import daemon
 from controller.cli.checks import Check, Checks, fine, unseen, wrong
 from controller.cli.output import CommandError
-from controller.domain.rollout import EnvoyRoute, MetricServer, ModelRollout
+from controller.domain.rollout import MetricServer, ModelRollout
+from controller.domain.route import EnvoyRoute
 from controller.domain.traffic import RouterUnavailableError
 from controller.spec.parse import parse_bytes
 from controller.traffic.envoy_admin import EnvoyAdmin

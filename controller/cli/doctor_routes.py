@@ -16,7 +16,8 @@ from controller.domain.cluster import (
 )
 from controller.domain.names import RolloutKey
 from controller.domain.needs import unmet
-from controller.domain.rollout import BackendRef, GatewayApiRoute, ModelRollout, StageKind
+from controller.domain.rollout import ModelRollout, StageKind
+from controller.domain.route import BackendRef, GatewayApiRoute
 from controller.domain.traffic import RouterUnavailableError
 from controller.ports import ObjectApi, RouteBinding
 from controller.spec.parse import parse_document

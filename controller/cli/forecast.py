@@ -13,7 +13,8 @@ from controller.analysis import planning, streams
 from controller.analysis.judge_error import for_promotion
 from controller.analysis.planning import Quantile
 from controller.domain.names import Digest
-from controller.domain.rollout import LatencyIndicator, ModelRollout, OnBreach, Slo, Stage, StageKind
+from controller.domain.rollout import ModelRollout, Stage, StageKind
+from controller.domain.slo import LatencyIndicator, OnBreach, Slo
 from controller.runtime.parts import parts
 
 BREACHES = (1.5, 2.0, 3.0, 5.0)

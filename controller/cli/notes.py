@@ -1,6 +1,7 @@
 """What is right, and could be better: said by `lint` and `plan`, and never a mistake. Pure."""
 
-from controller.domain.rollout import ModelRollout, OnBreach, RatioIndicator, Require
+from controller.domain.rollout import ModelRollout, Require
+from controller.domain.slo import OnBreach, RatioIndicator
 
 
 def notes(rollout: ModelRollout) -> list[str]:

@@ -6,7 +6,8 @@ from typing import Any
 
 from controller.cli import words
 from controller.cli.forecast import gates
-from controller.domain.rollout import BlindAction, ModelRollout, OnBreach, Require
+from controller.domain.rollout import BlindAction, ModelRollout, Require
+from controller.domain.slo import OnBreach
 
 LEVERS = "the weight, the share that is judged, or maxDuration"
 Plan = dict[str, Any]

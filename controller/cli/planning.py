@@ -9,7 +9,8 @@ from controller.cli.forecast import Flow, Passage, Watched, breaches, gates, out
 from controller.cli.notes import notes
 from controller.cli.plan_warnings import warnings
 from controller.domain.names import SloName
-from controller.domain.rollout import ModelRollout, Require, Slo, Stage, StageKind
+from controller.domain.rollout import ModelRollout, Require, Stage, StageKind
+from controller.domain.slo import Slo
 
 NEW_RUN = (
     "the candidate's or stable's bundle",

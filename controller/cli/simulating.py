@@ -10,7 +10,8 @@ from controller.cli.chance import poisson, quantile, wilson
 from controller.decision.replay import Frame, Replay, Step, judged_at_once
 from controller.domain.measure import Measurement
 from controller.domain.names import SloName, VersionName
-from controller.domain.rollout import ModelRollout, RatioIndicator, Slo, Stage, StageKind
+from controller.domain.rollout import ModelRollout, Stage, StageKind
+from controller.domain.slo import RatioIndicator, Slo
 from controller.domain.state import Phase
 
 BEGIN = datetime(2000, 1, 1, tzinfo=UTC)

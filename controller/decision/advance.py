@@ -13,7 +13,8 @@ from controller.decision.traffic import hold
 from controller.decision.trust import earn
 from controller.decision.turn import Turn, split_for
 from controller.domain.decision import Reason, Severity
-from controller.domain.rollout import OnBreach, Require, Stage, StageKind
+from controller.domain.rollout import Require, Stage, StageKind
+from controller.domain.slo import OnBreach
 from controller.domain.state import Cause, HeldCause, Phase
 from controller.domain.traffic import Split
 from controller.domain.verdict import Coverage, StreamVerdict

@@ -6,7 +6,7 @@ from controller.decision.guard import facts, roll_back
 from controller.decision.turn import Turn
 from controller.domain.decision import Reason, Severity
 from controller.domain.observation import Readiness
-from controller.domain.rollout import OnBreach
+from controller.domain.slo import OnBreach
 from controller.domain.state import Cause, Phase, Run
 
 

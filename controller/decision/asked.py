@@ -14,7 +14,7 @@ from controller.domain.decision import Fact, Reason, Severity
 from controller.domain.names import Digest
 from controller.domain.observation import Rebuilt
 from controller.domain.request import Ask, OperatorRequest
-from controller.domain.rollout import OnBreach
+from controller.domain.slo import OnBreach
 from controller.domain.state import Cause, HeldCause, Phase
 
 RUNNING = frozenset(

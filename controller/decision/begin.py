@@ -14,7 +14,8 @@ from controller.domain.decision import Reason, Severity
 from controller.domain.measure import BlindCause
 from controller.domain.names import RunId, VersionName
 from controller.domain.observation import Readiness
-from controller.domain.rollout import ModelRollout, OnBreach, Provenance, Version
+from controller.domain.rollout import ModelRollout, Provenance, Version
+from controller.domain.slo import OnBreach
 from controller.domain.state import Cause, Phase, Run
 from controller.domain.traffic import RouteTable, Split
 

@@ -7,7 +7,7 @@ from controller.decision.traffic import hold
 from controller.decision.turn import Turn
 from controller.domain.decision import Fact, Reason, Severity
 from controller.domain.names import Digest
-from controller.domain.rollout import OnBreach
+from controller.domain.slo import OnBreach
 from controller.domain.state import Breach, Cause, HeldCause, Phase
 from controller.domain.traffic import Split
 from controller.domain.verdict import StreamVerdict

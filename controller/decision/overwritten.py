@@ -7,7 +7,7 @@ well. The store is asked where the decision is carried out: what raises is not w
 
 from controller.analysis.judge import blind_now
 from controller.decision.turn import Turn
-from controller.domain.rollout import OnBreach
+from controller.domain.slo import OnBreach
 from controller.domain.state import Phase, Run
 from controller.domain.traffic import RouteTable, Split
 

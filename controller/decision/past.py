@@ -10,7 +10,8 @@ from controller.decision.turn import split_for
 from controller.domain.decision import Reason
 from controller.domain.names import VersionName
 from controller.domain.record import JournalEntry
-from controller.domain.rollout import ModelRollout, OnBreach, StageKind
+from controller.domain.rollout import ModelRollout, StageKind
+from controller.domain.slo import OnBreach
 from controller.domain.state import Run
 
 NO_TRAFFIC = frozenset(

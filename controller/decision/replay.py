@@ -15,7 +15,8 @@ from controller.domain.evidence import Evidence, SloEvidence
 from controller.domain.measure import Measurement
 from controller.domain.names import SloName, VersionName
 from controller.domain.observation import Observation, Preflight, Readiness, SpecSeen
-from controller.domain.rollout import Mode, ModelRollout, OnBreach, Provenance, RatioIndicator, Slo
+from controller.domain.rollout import Mode, ModelRollout, Provenance
+from controller.domain.slo import OnBreach, RatioIndicator, Slo
 from controller.domain.state import HeldCause, Phase, Position
 from controller.domain.traffic import RequestCounts, RouteSeen, RouteTable, Split
 from controller.domain.verdict import Judgement, LedgerVerdict

@@ -1,7 +1,8 @@
 """What an edit loosened: SLOs that now allow more than before, or are gone."""
 
 from controller.domain.names import SloName
-from controller.domain.rollout import Margin, ModelRollout, OnBreach, Scenarios, Slo, Threshold
+from controller.domain.rollout import ModelRollout
+from controller.domain.slo import Margin, OnBreach, Scenarios, Slo, Threshold
 
 STRICTNESS = {OnBreach.ROLLBACK: 2, OnBreach.HOLD: 1, OnBreach.ALERT: 0}
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from controller.domain.names import SloName, VersionName
-from controller.domain.rollout import Matcher
+from controller.domain.slo import Matcher
 
 Labels = tuple[tuple[str, str], ...]
 

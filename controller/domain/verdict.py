@@ -8,7 +8,7 @@ from typing import Literal, Protocol, TypeVar, overload
 from controller.domain.evidence import Against
 from controller.domain.measure import Blindness
 from controller.domain.names import SloName
-from controller.domain.rollout import OnBreach
+from controller.domain.slo import OnBreach
 
 
 class Verdict(StrEnum):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from controller.analysis.asking import fill, quote, regex
 from controller.domain.measure import FamilyAsk
-from controller.domain.rollout import Matcher
+from controller.domain.slo import Matcher
 from controller.spec.promql_text import template_problem
 
 __all__ = ["chunks", "fill", "selector", "validate_template"]

@@ -4,7 +4,8 @@ import math
 from collections.abc import Iterator
 
 from controller.analysis.booking import margin_of
-from controller.domain.rollout import ModelRollout, OnBreach
+from controller.domain.rollout import ModelRollout
+from controller.domain.slo import OnBreach
 from controller.domain.verdict import Judgement, LedgerVerdict, StreamVerdict
 from controller.runtime.arithmetic import CALM, percent, times
 

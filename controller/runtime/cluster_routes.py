@@ -13,7 +13,7 @@ from controller.domain.cluster import (
     ObjectRef,
 )
 from controller.domain.names import RolloutKey
-from controller.domain.rollout import GatewayApiRoute
+from controller.domain.route import GatewayApiRoute
 from controller.ports import ObjectApi, ObjectView, RouteBinding, TrafficRouter
 from controller.runtime.book import Book, Held
 from controller.traffic import FOLLOWED, router_for

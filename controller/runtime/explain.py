@@ -6,7 +6,7 @@ from datetime import datetime
 from controller.analysis import elin, proof
 from controller.decision.advance import late
 from controller.domain.evidence import StreamEvidence
-from controller.domain.rollout import OnBreach, Slo
+from controller.domain.slo import OnBreach, Slo
 from controller.domain.state import Phase
 from controller.domain.verdict import StreamVerdict, Verdict
 from controller.runtime.beside import beside

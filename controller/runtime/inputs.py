@@ -12,7 +12,8 @@ from controller.analysis.judge_error import for_promotion
 from controller.analysis.streams import error_of
 from controller.decision.advance import late
 from controller.domain.evidence import Evidence, StreamEvidence
-from controller.domain.rollout import ModelRollout, Slo, Stage
+from controller.domain.rollout import ModelRollout, Stage
+from controller.domain.slo import Slo
 from controller.domain.verdict import Judgement, StreamVerdict, Verdict
 from controller.runtime.parts import Part, StreamName, parts
 

@@ -8,7 +8,8 @@ import structlog
 
 from controller.domain.names import RolloutKey, VersionName
 from controller.domain.record import TickRecord
-from controller.domain.rollout import EnvoyRoute, Mode, ModelRollout, Route
+from controller.domain.rollout import Mode, ModelRollout
+from controller.domain.route import EnvoyRoute, Route
 from controller.domain.traffic import RouterUnavailableError, RouteTable
 from controller.ports import RouteBinding, Specs
 from controller.runtime.config_dirs import below, in_specs

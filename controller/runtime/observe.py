@@ -21,7 +21,8 @@ from controller.domain.measure import (
 from controller.domain.names import VersionName
 from controller.domain.observation import Observation, Preflight, Readiness, Unknown
 from controller.domain.record import StoreUnavailableError
-from controller.domain.rollout import EnvoyRoute, ModelRollout
+from controller.domain.rollout import ModelRollout
+from controller.domain.route import EnvoyRoute
 from controller.domain.state import Phase, Run
 from controller.domain.traffic import RouteSeen
 from controller.runtime.able import cannot

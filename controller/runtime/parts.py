@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from controller.analysis.ledgers import ledgers_of
 from controller.domain.evidence import NO_MONEY, Against, Evidence, StreamEvidence
 from controller.domain.names import SloName
-from controller.domain.rollout import ModelRollout, OnBreach
+from controller.domain.rollout import ModelRollout
+from controller.domain.slo import OnBreach
 
 StreamName = tuple[SloName, str | None, Against]
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from controller.domain.names import RolloutKey
-from controller.domain.rollout import EnvoyRoute, GatewayApiRoute
+from controller.domain.route import EnvoyRoute, GatewayApiRoute
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from controller.domain.cluster import Document
-from controller.domain.rollout import BackendRef
+from controller.domain.route import BackendRef
 
 Fields = Mapping[str, object]
 

@@ -3,7 +3,7 @@
 Elsewhere is the record beside Envoy, and for an object of a cluster its status.
 """
 
-from controller.domain.rollout import EnvoyRoute
+from controller.domain.route import EnvoyRoute
 from controller.domain.traffic import RouterUnavailableError, Split
 from controller.runtime.book import Held
 from controller.traffic.envoy_files import ConfigFolder

@@ -10,7 +10,7 @@ import structlog
 from controller.alerts.unread import Withdrawn
 from controller.decision.traffic import describe
 from controller.domain.names import VersionName
-from controller.domain.rollout import EnvoyRoute
+from controller.domain.route import EnvoyRoute
 from controller.domain.traffic import RouterUnavailableError, RouteSeen, RouteTable, Split
 from controller.ports import Clock, RouterFactory, TrafficRouter
 from controller.runtime.known_routes import KnownRoute

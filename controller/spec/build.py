@@ -6,24 +6,20 @@ from datetime import timedelta
 
 from controller.domain.names import RolloutKey, VersionName
 from controller.domain.rollout import (
-    BackendRef,
     BlindAction,
     BlindPolicy,
-    EnvoyRoute,
-    GatewayApiRoute,
     MetricServer,
     Mode,
     ModelRollout,
-    OnBreach,
     Require,
-    Route,
     Scale,
     Stage,
     StageKind,
     Startup,
-    Sticky,
     Version,
 )
+from controller.domain.route import BackendRef, EnvoyRoute, GatewayApiRoute, Route, Sticky
+from controller.domain.slo import OnBreach
 from controller.spec.build_slos import build_slos
 from controller.spec.digests import Gathering, content_hash, run_hash, version_digest
 from controller.spec.fields import duration, percent

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from controller.domain.names import SloName
-from controller.domain.rollout import (
+from controller.domain.slo import (
     Indicator,
     JudgePolicy,
     LatencyIndicator,

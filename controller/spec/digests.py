@@ -7,7 +7,9 @@ from datetime import timedelta
 from typing import Literal
 
 from controller.domain.names import Digest
-from controller.domain.rollout import Indicator, JudgePolicy, Margin, Route, Scenarios, Stage, Threshold, Version
+from controller.domain.rollout import Stage, Version
+from controller.domain.route import Route
+from controller.domain.slo import Indicator, JudgePolicy, Margin, Scenarios, Threshold
 from controller.spec.schema import SpecBlock
 from controller.spec.schema_versions import VersionBlock
 

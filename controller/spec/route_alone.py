@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from controller.domain.names import RolloutKey, VersionName
-from controller.domain.rollout import BackendRef, GatewayApiRoute, Route
+from controller.domain.route import BackendRef, GatewayApiRoute, Route
 from controller.ports import RouteBinding
 from controller.spec.schema import KIND
 

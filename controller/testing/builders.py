@@ -9,25 +9,25 @@ from typing import Any
 from controller.domain.names import Digest, RolloutKey, RunId, SloName, VersionName
 from controller.domain.observation import Observation, SpecSeen
 from controller.domain.rollout import (
-    BackendRef,
-    EnvoyRoute,
     Identity,
-    Indicator,
-    JudgePolicy,
     MetricServer,
     ModelRollout,
-    PromqlIndicator,
     Provenance,
-    RatioIndicator,
     Require,
-    Route,
+    Stage,
+    StageKind,
+    Version,
+)
+from controller.domain.route import BackendRef, EnvoyRoute, Route
+from controller.domain.slo import (
+    Indicator,
+    JudgePolicy,
+    PromqlIndicator,
+    RatioIndicator,
     Scenarios,
     Selector,
     Slo,
-    Stage,
-    StageKind,
     Threshold,
-    Version,
 )
 from controller.domain.state import Phase, Position, Run, TrafficMark
 from controller.domain.traffic import RequestCounts, RouteSeen, Split

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from controller.domain.names import VersionName
-from controller.domain.rollout import Sticky
+from controller.domain.route import Sticky
 from controller.domain.traffic import (
     Capabilities,
     Headers,

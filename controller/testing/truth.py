@@ -8,7 +8,8 @@ from random import Random
 from controller.domain.evidence import Evidence
 from controller.domain.measure import BlindCause, Blindness, Measurement, SeriesMemory
 from controller.domain.names import SloName, VersionName
-from controller.domain.rollout import ModelRollout, RatioIndicator, Slo
+from controller.domain.rollout import ModelRollout
+from controller.domain.slo import RatioIndicator, Slo
 
 Place = tuple[SloName, VersionName, str | None]
 MANY = 60

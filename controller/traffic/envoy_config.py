@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from controller.domain.names import RolloutKey, VersionName
-from controller.domain.rollout import BackendRef, Sticky
+from controller.domain.route import BackendRef, Sticky
 from controller.domain.traffic import Split
 from controller.ports import RouteBinding
 from controller.traffic.envoy_names import (

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from controller.domain.names import RolloutKey, VersionName
-from controller.domain.rollout import BackendRef, EnvoyRoute, Route, Sticky
+from controller.domain.route import BackendRef, EnvoyRoute, Route, Sticky
 from controller.domain.traffic import RouterUnavailableError, Split
 from controller.ports import RouteBinding
 from controller.traffic.envoy_files import ConfigFolder

@@ -21,7 +21,7 @@ from controller.domain.cluster import (
     Document,
     ObjectRef,
 )
-from controller.domain.rollout import GatewayApiRoute
+from controller.domain.route import GatewayApiRoute
 from controller.domain.traffic import Capabilities, RouterUnavailableError, RouteSeen, RouteTable, Split
 from controller.ports import ObjectApi, ObjectView, RouteBinding
 from controller.traffic import gateway_api_names, gateway_api_rules, gateway_api_status

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from controller.domain.names import RolloutKey, VersionName
-from controller.domain.rollout import BackendRef
+from controller.domain.route import BackendRef
 from controller.ports import RouteBinding
 
 Json = dict[str, Any]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from controller.domain.names import VersionName
-from controller.domain.rollout import GatewayApiRoute
+from controller.domain.route import GatewayApiRoute
 from controller.domain.traffic import Headers, RouteTable
 from controller.traffic.gateway_api_names import Json, Names, ShapeError, filters_of, mirrored, refs_of, weight
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from controller.domain.cluster import GATEWAY, GATEWAY_CLASS, ObjectRef
-from controller.domain.rollout import GatewayApiRoute
+from controller.domain.route import GatewayApiRoute
 
 Fields = Mapping[str, Any]
 

@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from controller.domain.decision import Reason
 from controller.domain.names import RolloutKey, SloName, VersionName
-from controller.domain.rollout import OnBreach
+from controller.domain.slo import OnBreach
 from controller.domain.state import Phase, Position, TrafficMark
 from controller.domain.traffic import Split
 from controller.domain.verdict import Judgement, LedgerVerdict, StreamVerdict, Verdict

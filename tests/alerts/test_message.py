@@ -11,17 +11,9 @@ from controller.alerts.sentences import bad_answers_served
 from controller.alerts.wording import command, count, duration, one_line, percent
 from controller.domain.decision import Notice, Reason, Severity
 from controller.domain.names import RolloutKey, RunId, SloName
-from controller.domain.rollout import (
-    BlindAction,
-    BlindPolicy,
-    GatewayApiRoute,
-    LatencyIndicator,
-    Mode,
-    Route,
-    StageKind,
-    Startup,
-    Threshold,
-)
+from controller.domain.rollout import BlindAction, BlindPolicy, Mode, StageKind, Startup
+from controller.domain.route import GatewayApiRoute, Route
+from controller.domain.slo import LatencyIndicator, Threshold
 from controller.domain.state import Breach, Cause, HeldCause, Phase, Position
 from controller.testing.conformance.store_samples import START, a_position, a_run
 from tests.alerts.scenes import HARM, KEY, alert, held, rolled_back

@@ -6,18 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 from controller.domain.measure import FamilyReading, Labels, Series, Snapshot
 from controller.domain.names import Digest, SloName, VersionName
-from controller.domain.rollout import (
-    BackendRef,
-    Identity,
-    Indicator,
-    LatencyIndicator,
-    Matcher,
-    RatioIndicator,
-    Scenarios,
-    Selector,
-    Slo,
-    Version,
-)
+from controller.domain.rollout import Identity, Version
+from controller.domain.route import BackendRef
+from controller.domain.slo import Indicator, LatencyIndicator, Matcher, RatioIndicator, Scenarios, Selector, Slo
 
 START = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 STEP = timedelta(seconds=15)

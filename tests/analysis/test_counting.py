@@ -20,7 +20,7 @@ from controller.domain.measure import (
     ValueReading,
 )
 from controller.domain.names import SloName
-from controller.domain.rollout import LatencyIndicator, Matcher, PromqlIndicator, RatioIndicator, Selector, Slo
+from controller.domain.slo import LatencyIndicator, Matcher, PromqlIndicator, RatioIndicator, Selector, Slo
 from controller.testing.builders import a_rollout
 from tests.analysis.counters import (
     FAILED,

@@ -18,7 +18,8 @@ from controller.analysis.proof import answers_needed, log_proof
 from controller.domain.evidence import SloEvidence
 from controller.domain.measure import Measurement
 from controller.domain.names import SloName
-from controller.domain.rollout import Margin, OnBreach, Slo, StageKind
+from controller.domain.rollout import StageKind
+from controller.domain.slo import Margin, OnBreach, Slo
 from controller.testing.builders import CANDIDATE, STABLE, a_rollout, a_slo
 from controller.testing.clock import START
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 from controller.analysis.asking import asks
 from controller.analysis.identity import check_identity, identity_asks
 from controller.domain.measure import FamilyAsk, FamilyReading, QueryAsk, Series, Snapshot, ValueReading
-from controller.domain.rollout import Identity, Matcher, PromqlIndicator, RatioIndicator, Slo
+from controller.domain.rollout import Identity
+from controller.domain.slo import Matcher, PromqlIndicator, RatioIndicator, Slo
 from controller.testing.builders import a_rollout
 from tests.analysis.counters import FAILED, HARM, JUDGED, METRIC, a_version, an_slo, at, by_hazard, latency, series
 from tests.analysis.counters import snapshot as shot_of

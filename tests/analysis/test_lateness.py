@@ -13,7 +13,8 @@ from controller.analysis.judge import judge
 from controller.analysis.lateness import ENOUGH, PARTS
 from controller.domain.evidence import Evidence
 from controller.domain.measure import FamilyReading, Measurement, Snapshot
-from controller.domain.rollout import JudgePolicy, ModelRollout, RatioIndicator, Selector, StageKind
+from controller.domain.rollout import ModelRollout, StageKind
+from controller.domain.slo import JudgePolicy, RatioIndicator, Selector
 from controller.domain.verdict import StreamVerdict
 from controller.testing.builders import CANDIDATE, STABLE, a_rollout, a_slo
 from controller.testing.clock import START

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from controller.analysis import change, elin, streams
 from controller.analysis.ledgers import MONTH, Pairs, ledgers_of, surely_calm
 from controller.domain.evidence import NO_MONEY, SloEvidence, StreamEvidence
-from controller.domain.rollout import Margin, ModelRollout, OnBreach, Slo
+from controller.domain.rollout import ModelRollout
+from controller.domain.slo import Margin, OnBreach, Slo
 from controller.testing.builders import a_rollout, a_slo
 
 NEAR = 1e-9

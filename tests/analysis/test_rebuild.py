@@ -14,7 +14,8 @@ from controller.domain.evidence import Evidence
 from controller.domain.measure import BlindCause
 from controller.domain.record import JournalEntry, TickRecord
 from controller.domain.request import Ask
-from controller.domain.rollout import Margin, ModelRollout
+from controller.domain.rollout import ModelRollout
+from controller.domain.slo import Margin
 from controller.domain.state import Phase, Run
 from controller.store.entries import journal_of
 from controller.testing.builders import a_rollout, a_slo, stages

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from controller.analysis.counting import measure
 from controller.analysis.identity import check_identity
 from controller.domain.measure import FamilyReading, Measurement, Series, SeriesMemory, Snapshot
-from controller.domain.rollout import RatioIndicator, SamplingWeights, Scenarios, Slo
+from controller.domain.slo import RatioIndicator, SamplingWeights, Scenarios, Slo
 from controller.testing.builders import a_rollout
 from tests.analysis.counters import FAILED, HARM, JUDGED, METRIC, START, STEP, a_version, an_slo, at, series, snapshot
 

@@ -7,7 +7,8 @@ from typing import Any
 from controller.domain.measure import BlindCause, Blindness
 from controller.domain.names import RolloutKey, RunId, SloName, VersionName
 from controller.domain.observation import SpecSeen
-from controller.domain.rollout import ModelRollout, OnBreach, Provenance
+from controller.domain.rollout import ModelRollout, Provenance
+from controller.domain.slo import OnBreach
 from controller.domain.state import Breach, Cause, HeldCause, Phase, Position, Run, TrafficMark
 from controller.domain.traffic import RequestCounts, RouteSeen, Split
 from controller.domain.verdict import Between, Judgement, StreamVerdict, Verdict

@@ -21,7 +21,7 @@ from controller.domain.cluster import (
     Operation,
 )
 from controller.domain.names import RolloutKey, VersionName
-from controller.domain.rollout import BackendRef, GatewayApiRoute, Route
+from controller.domain.route import BackendRef, GatewayApiRoute, Route
 from controller.domain.traffic import RouteTable
 from controller.ports import RouteBinding
 from controller.testing.cluster_parts.apiserver import ApiServer, an_api_server

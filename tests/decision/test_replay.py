@@ -12,7 +12,8 @@ from controller.decision.replay import Frame, Replay, Step, replay
 from controller.domain.decision import UNSAID, Reason
 from controller.domain.measure import FamilyReading, Measurement, Series, Snapshot
 from controller.domain.names import SloName, VersionName
-from controller.domain.rollout import BlindAction, BlindPolicy, Margin, ModelRollout, Scenarios, Stage, StageKind
+from controller.domain.rollout import BlindAction, BlindPolicy, ModelRollout, Stage, StageKind
+from controller.domain.slo import Margin, Scenarios
 from controller.domain.state import Phase
 from controller.domain.verdict import Verdict
 from controller.spec.parse import parse_text

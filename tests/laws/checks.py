@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from controller.decision.tick import tick
-from controller.domain.rollout import OnBreach, StageKind
+from controller.domain.rollout import StageKind
+from controller.domain.slo import OnBreach
 from controller.domain.state import HeldCause, Phase, Position, Run
 from controller.domain.traffic import RouteSeen, RouteTable, Split
 from controller.domain.verdict import Verdict

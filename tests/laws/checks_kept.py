@@ -2,7 +2,7 @@
 
 from controller.analysis.judge import log_e
 from controller.domain.evidence import Evidence
-from controller.domain.rollout import OnBreach
+from controller.domain.slo import OnBreach
 from controller.domain.state import Phase, Run
 from controller.testing.world import Passed
 

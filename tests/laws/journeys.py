@@ -7,7 +7,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from controller.domain.names import VersionName
-from controller.domain.rollout import BlindAction, BlindPolicy, ModelRollout, OnBreach, Stage
+from controller.domain.rollout import BlindAction, BlindPolicy, ModelRollout, Stage
+from controller.domain.slo import OnBreach
 from controller.domain.state import Phase
 from controller.domain.traffic import RouteTable
 from controller.testing.builders import CANDIDATE, STABLE, a_rollout, a_slo, a_stage, a_threshold

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from controller.domain.measure import BlindCause
 from controller.domain.request import Ask
-from controller.domain.rollout import OnBreach, Require
+from controller.domain.rollout import Require
+from controller.domain.slo import OnBreach
 from controller.domain.state import HeldCause, Phase
 from controller.domain.traffic import RouteTable
 from controller.testing.builders import CANDIDATE, STABLE, a_rollout, a_slo, a_stage, hashed, spec_seen, stages

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from controller.domain.measure import FamilyAsk, FamilyReading, QueryAsk, ValueReading
-from controller.domain.rollout import Matcher, MetricServer
+from controller.domain.rollout import MetricServer
+from controller.domain.slo import Matcher
 from controller.metrics.prometheus import Prometheus
 from controller.testing.clock import START
 from tests.metrics.api_stub import ApiStub, Asked, Reply, json_reply, matrix, vector

@@ -8,7 +8,8 @@ import pytest
 
 from controller.analysis.counting import measure
 from controller.domain.measure import BlindCause, Blindness, FamilyAsk, Measurement, QueryAsk, SeriesMemory
-from controller.domain.rollout import Matcher, MetricServer, RatioIndicator, Scenarios, Selector, Slo
+from controller.domain.rollout import MetricServer
+from controller.domain.slo import Matcher, RatioIndicator, Scenarios, Selector, Slo
 from controller.metrics.prometheus import Prometheus
 from controller.runtime.clock import SystemClock
 from controller.testing.conformance.metrics import MetricRig, hazards, newest

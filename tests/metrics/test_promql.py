@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.domain.measure import FamilyAsk
-from controller.domain.rollout import Matcher
+from controller.domain.slo import Matcher
 from controller.metrics.promql import chunks, selector, validate_template
 
 values = st.lists(

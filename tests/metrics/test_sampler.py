@@ -7,7 +7,8 @@ from datetime import datetime
 from controller.analysis.asking import asks
 from controller.domain.measure import FamilyAsk, QueryAsk, Snapshot
 from controller.domain.names import RolloutKey
-from controller.domain.rollout import Matcher, MetricServer, RatioIndicator, Selector
+from controller.domain.rollout import MetricServer
+from controller.domain.slo import Matcher, RatioIndicator, Selector
 from controller.metrics.sampler import Sampler
 from controller.testing.builders import a_rollout
 from controller.testing.clock import START, ManualClock

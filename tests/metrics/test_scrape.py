@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from controller.domain.measure import FamilyAsk, FamilyReading, QueryAsk
-from controller.domain.rollout import Matcher, MetricServer
+from controller.domain.rollout import MetricServer
+from controller.domain.slo import Matcher
 from controller.metrics.scrape import Scrape, instances
 from controller.testing.clock import START
 from controller.testing.conformance.metrics import newest

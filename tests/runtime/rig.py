@@ -9,7 +9,8 @@ from controller.alerts.delivery import Deliverer
 from controller.domain.measure import FamilyAsk, FamilyReading, Labels, QueryAsk, Series, Snapshot, ValueReading
 from controller.domain.names import RolloutKey
 from controller.domain.observation import Readiness
-from controller.domain.rollout import MetricServer, ModelRollout, RatioIndicator, Selector, Version
+from controller.domain.rollout import MetricServer, ModelRollout, Version
+from controller.domain.slo import RatioIndicator, Selector
 from controller.metrics.sampler import Sampler
 from controller.ports import RouteBinding, Specs
 from controller.runtime.book import Book, Held

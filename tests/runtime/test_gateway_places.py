@@ -3,7 +3,7 @@
 import pytest
 
 from controller.domain.names import RolloutKey
-from controller.domain.rollout import GatewayApiRoute
+from controller.domain.route import GatewayApiRoute
 from controller.runtime.places import Places
 
 ONE, OTHER = RolloutKey("assistants", "chat"), RolloutKey("assistants", "embed")

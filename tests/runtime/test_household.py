@@ -11,7 +11,7 @@ import pytest
 from controller.analysis import streams
 from controller.domain.names import RolloutKey
 from controller.domain.observation import Unknown
-from controller.domain.rollout import BackendRef
+from controller.domain.route import BackendRef
 from controller.domain.state import Phase
 from controller.domain.traffic import RouterUnavailableError, RouteSeen
 from controller.runtime import probe

@@ -8,7 +8,8 @@ import pytest
 from controller.domain.names import VersionName
 from controller.domain.observation import SpecSeen
 from controller.domain.record import TickRecord
-from controller.domain.rollout import EnvoyRoute, Mode, ModelRollout
+from controller.domain.rollout import Mode, ModelRollout
+from controller.domain.route import EnvoyRoute
 from controller.domain.state import Phase
 from controller.domain.traffic import RouteTable, Split
 from controller.ports import RouteBinding, Specs

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from controller.domain.rollout import BackendRef
+from controller.domain.route import BackendRef
 from controller.runtime.probe import addressed
 from controller.testing.conformance.store_samples import a_spec
 

@@ -10,7 +10,8 @@ from controller.decision.spare import spared
 from controller.decision.turn import Turn
 from controller.domain.names import RolloutKey
 from controller.domain.observation import SpecSeen
-from controller.domain.rollout import BackendRef, Mode, ModelRollout, Scale, Version
+from controller.domain.rollout import Mode, ModelRollout, Scale, Version
+from controller.domain.route import BackendRef
 from controller.domain.state import Phase, Position, Run, Spare, TrafficMark
 from controller.domain.traffic import Split
 from controller.domain.verdict import Judgement

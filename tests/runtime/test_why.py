@@ -11,7 +11,7 @@ from controller.domain.measure import BlindCause
 from controller.domain.names import RunId
 from controller.domain.observation import Readiness
 from controller.domain.record import JournalEntry, TickRecord
-from controller.domain.rollout import Margin
+from controller.domain.slo import Margin
 from controller.domain.state import Phase
 from controller.runtime import why
 from controller.runtime.explain import explain

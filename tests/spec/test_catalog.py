@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.domain.rollout import PromqlIndicator, RatioIndicator, Slo
+from controller.domain.slo import PromqlIndicator, RatioIndicator, Slo
 from controller.spec.catalog import catalog, files
 from controller.spec.templates import Template
 from tests.spec.test_templates import SLO_LINES

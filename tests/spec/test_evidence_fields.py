@@ -6,7 +6,8 @@ import pytest
 
 from controller.analysis.judge_error import Calibration, calibrated
 from controller.domain.edits import loosened
-from controller.domain.rollout import Margin, ModelRollout, RatioIndicator, SamplingWeights, Selector, Slo
+from controller.domain.rollout import ModelRollout
+from controller.domain.slo import Margin, RatioIndicator, SamplingWeights, Selector, Slo
 from controller.spec import unbuilt
 from controller.spec.judges import CALIBRATION_ALPHA
 from tests.spec.texts import FULL, edited, good, told

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from controller.domain.rollout import BackendRef, EnvoyRoute, GatewayApiRoute, Scale
+from controller.domain.rollout import Scale
+from controller.domain.route import BackendRef, EnvoyRoute, GatewayApiRoute
 from controller.spec.digests import LATER
 from tests.spec.texts import EXAMPLES, FULL, MINIMAL, edited, good, told
 

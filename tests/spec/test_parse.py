@@ -6,21 +6,9 @@ from pathlib import Path
 import pytest
 
 from controller.domain.names import RolloutKey
-from controller.domain.rollout import (
-    BackendRef,
-    BlindAction,
-    BlindPolicy,
-    EnvoyRoute,
-    Identity,
-    LatencyIndicator,
-    MetricServer,
-    OnBreach,
-    Require,
-    StageKind,
-    Startup,
-    Sticky,
-    Threshold,
-)
+from controller.domain.rollout import BlindAction, BlindPolicy, Identity, MetricServer, Require, StageKind, Startup
+from controller.domain.route import BackendRef, EnvoyRoute, Sticky
+from controller.domain.slo import LatencyIndicator, OnBreach, Threshold
 from controller.spec.parse import LARGEST, parse_bytes, parse_documents, parse_text
 from tests.spec.texts import EXAMPLES, FULL, MINIMAL, edited, good, told
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from controller.domain.rollout import ModelRollout, PromqlIndicator, RatioIndicator, Slo
+from controller.domain.rollout import ModelRollout
+from controller.domain.slo import PromqlIndicator, RatioIndicator, Slo
 from controller.spec.parse import Parsed, parse_document, parse_documents, resolve
 from controller.spec.templates import Templates, together
 from tests.spec.texts import MINIMAL, edited, good, told

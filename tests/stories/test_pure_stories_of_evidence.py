@@ -8,7 +8,8 @@ from controller.domain.decision import Reason, Severity
 from controller.domain.names import VersionName
 from controller.domain.observation import Readiness
 from controller.domain.request import Ask
-from controller.domain.rollout import JudgePolicy, Margin, ModelRollout, OnBreach, Scenarios, Slo
+from controller.domain.rollout import ModelRollout
+from controller.domain.slo import JudgePolicy, Margin, OnBreach, Scenarios, Slo
 from controller.domain.state import Cause, HeldCause, Phase
 from controller.testing.builders import CANDIDATE, STABLE, a_rollout, a_slo, a_version, hashed, stages
 from controller.testing.drive import drive, drive_until

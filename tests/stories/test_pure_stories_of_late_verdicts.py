@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from controller.domain.rollout import JudgePolicy, ModelRollout, RatioIndicator, Require, Selector
+from controller.domain.rollout import ModelRollout, Require
+from controller.domain.slo import JudgePolicy, RatioIndicator, Selector
 from controller.domain.state import Phase
 from controller.testing.builders import CANDIDATE, a_rollout, a_slo, stages
 from controller.testing.drive import drive, drive_until

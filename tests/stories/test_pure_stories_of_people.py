@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from controller.domain.observation import Readiness
 from controller.domain.request import Ask
-from controller.domain.rollout import Mode, OnBreach, Startup
+from controller.domain.rollout import Mode, Startup
+from controller.domain.slo import OnBreach
 from controller.domain.state import HeldCause, Phase
 from controller.domain.traffic import RouteTable
 from controller.testing.builders import (

@@ -6,7 +6,7 @@ from datetime import timedelta
 from prometheus_client.parser import text_string_to_metric_families
 
 from controller.domain.names import RolloutKey, SloName
-from controller.domain.rollout import OnBreach
+from controller.domain.slo import OnBreach
 from controller.domain.state import Phase
 from controller.domain.verdict import Between, Judgement, LedgerVerdict, StreamVerdict, Verdict
 from controller.telemetry.exposition import Telemetry

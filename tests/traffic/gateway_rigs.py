@@ -6,7 +6,7 @@ from typing import Any
 
 from controller.domain.cluster import HTTP_ROUTE, ObjectRef, Operation
 from controller.domain.names import RolloutKey, VersionName
-from controller.domain.rollout import BackendRef, GatewayApiRoute, Route
+from controller.domain.route import BackendRef, GatewayApiRoute, Route
 from controller.domain.traffic import RouteTable
 from controller.ports import RouteBinding
 from controller.testing.cluster import MemoryCluster

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from controller.domain.names import VersionName
-from controller.domain.rollout import BackendRef
+from controller.domain.route import BackendRef
 from tests.parts.net import LOOPBACK
 
 

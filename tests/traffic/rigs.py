@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from controller.domain.names import RolloutKey, VersionName
-from controller.domain.rollout import BackendRef, EnvoyRoute, Route, Sticky
+from controller.domain.route import BackendRef, EnvoyRoute, Route, Sticky
 from controller.domain.traffic import RouteTable
 from controller.ports import RouteBinding
 from controller.testing.conformance.traffic import CONVERSATION, TrafficRig

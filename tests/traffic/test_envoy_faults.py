@@ -116,7 +116,7 @@ def test_envoy_outlives_a_killed_controller(rig: EnvoyRig) -> None:
     program = f"""
         import os, signal
         from controller.domain.names import RolloutKey, VersionName
-        from controller.domain.rollout import BackendRef, EnvoyRoute, Route
+        from controller.domain.route import BackendRef, EnvoyRoute, Route
         from controller.domain.traffic import Split
         from controller.ports import RouteBinding
         from controller.traffic.envoy import EnvoyRouter

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.domain.names import RolloutKey, VersionName
-from controller.domain.rollout import BackendRef, EnvoyRoute, Route, Sticky
+from controller.domain.route import BackendRef, EnvoyRoute, Route, Sticky
 from controller.domain.traffic import RouteTable, Split
 from controller.ports import RouteBinding
 from controller.traffic import envoy_config

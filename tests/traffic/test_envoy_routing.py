@@ -11,7 +11,7 @@ from typing import ClassVar
 import pytest
 
 from controller.domain.names import RolloutKey, VersionName
-from controller.domain.rollout import BackendRef, Sticky
+from controller.domain.route import BackendRef, Sticky
 from controller.domain.traffic import RouterUnavailableError, RouteSeen, Split
 from controller.ports import RouteBinding
 from controller.testing.conformance.traffic import settle, settled

@@ -18,7 +18,7 @@ from controller.domain.cluster import (
     Operation,
 )
 from controller.domain.names import RolloutKey, VersionName
-from controller.domain.rollout import BackendRef, GatewayApiRoute, Route
+from controller.domain.route import BackendRef, GatewayApiRoute, Route
 from controller.domain.traffic import RouterUnavailableError, Split
 from controller.ports import RouteBinding
 from controller.testing.gateway import NAME, NAMESPACE, PARENT, a_backend, a_route

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from controller.domain.cluster import HTTP_ROUTE
-from controller.domain.rollout import BackendRef
+from controller.domain.route import BackendRef
 from controller.domain.state import HeldCause, Phase
 from controller.domain.traffic import RouteSeen, RouteTable, Split
 from controller.ports import RouteBinding

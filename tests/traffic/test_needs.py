@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from controller.domain.needs import unmet
-from controller.domain.rollout import GatewayApiRoute, Route, Stage, Sticky
+from controller.domain.rollout import Stage
+from controller.domain.route import GatewayApiRoute, Route, Sticky
 from controller.domain.traffic import Capabilities
 from controller.testing.builders import a_rollout, a_stage
 

@@ -16,18 +16,9 @@ from controller.domain.measure import (
     Snapshot,
 )
 from controller.domain.names import Digest, SloName, VersionName
-from controller.domain.rollout import (
-    BackendRef,
-    Identity,
-    Indicator,
-    LatencyIndicator,
-    Matcher,
-    RatioIndicator,
-    Scenarios,
-    Selector,
-    Slo,
-    Version,
-)
+from controller.domain.rollout import Identity, Version
+from controller.domain.route import BackendRef
+from controller.domain.slo import Indicator, LatencyIndicator, Matcher, RatioIndicator, Scenarios, Selector, Slo
 from controller.ports import MetricProvider
 
 STRANGE = ('say "hi"', "back\\slash", "two\nlines", "a.b*c|d", "größe ✓", "{x=~'y'}", "$1^[0-9]+()?")

@@ -9,23 +9,17 @@ from controller.domain.measure import Measurement
 from controller.domain.names import Digest, RolloutKey, RunId, SloName, VersionName
 from controller.domain.record import Alert, TickRecord
 from controller.domain.rollout import (
-    BackendRef,
-    EnvoyRoute,
     Identity,
-    Matcher,
     MetricServer,
     ModelRollout,
     Provenance,
-    RatioIndicator,
     Require,
-    Route,
-    Scenarios,
-    Selector,
-    Slo,
     Stage,
     StageKind,
     Version,
 )
+from controller.domain.route import BackendRef, EnvoyRoute, Route
+from controller.domain.slo import Matcher, RatioIndicator, Scenarios, Selector, Slo
 from controller.domain.state import Phase, Position, Run, TrafficMark
 from controller.domain.traffic import RequestCounts, Split
 
