@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from math import inf, isfinite
 
 from controller.analysis.asking import asks, fill, merge
@@ -14,7 +15,7 @@ from controller.analysis.slicing import slices
 from controller.domain.measure import BlindCause, Blindness, Measurement, SeriesMemory, Snapshot
 from controller.domain.names import SloName
 from controller.domain.rollout import Version
-from controller.domain.slo import LatencyIndicator, PromqlIndicator, RatioIndicator, Slo
+from controller.domain.slo import Indicator, LatencyIndicator, PromqlIndicator, RatioIndicator, Slo
 
 __all__ = ["Indexed", "asks", "measure", "merge"]
 
@@ -28,6 +29,7 @@ class _Tick:
     patience: float
     since: float
     block: float
+    last: float
 
 
 def measure(
@@ -52,7 +54,8 @@ def measure(
     start = since.timestamp() if since else -inf
     patience = 3 * scrape_interval.total_seconds()
     span = (block - EARLY * interval).total_seconds() if block is not None and block > interval else 0.0
-    tick = _Tick(index, memory, now.timestamp(), interval.total_seconds(), patience, start, span)
+    last = max([at for at, _ in memory.values()], default=-inf)
+    tick = _Tick(index, memory, now.timestamp(), interval.total_seconds(), patience, start, span, last)
     found: list[Measurement] = []
     learned: dict[str, tuple[float, float]] = {}
     asked, sighted = set[str](), set[str]()
@@ -75,7 +78,7 @@ def _counts(
 ) -> tuple[Sequence[Measurement], SeriesMemory]:
     mark, who = _mark(slo, version), owner(slo.name, version.name)
     began = tick.memory.get(mark)
-    history = History(tick.memory, who, began is not None, tick.since, tick.now, tick.patience)
+    history = History(tick.memory, who, began is not None, tick.since, tick.now, tick.patience, tick.last)
     grown = _grown(slo, version, tick.index, history)
     if isinstance(grown, Blindness):
         return _all_blind(slo, version, grown, known), {}
@@ -105,7 +108,13 @@ def _grown(slo: Slo, version: Version, index: Indexed, history: History) -> Grow
 
 def _mark(slo: Slo, version: Version) -> str:
     """Under this key the memory keeps how far an SLO was tracked for a version; another selector starts anew."""
-    return f"{owner(slo.name, version.name)}: {version.identity.label}={version.identity.value}: {slo.indicator!r}"
+    return f"{owner(slo.name, version.name)}: {version.identity.label}={version.identity.value}: {_text(slo.indicator)}"
+
+
+@lru_cache(maxsize=4096)
+def _text(indicator: Indicator) -> str:
+    """Kept: to write it down takes longer than to count what it names."""
+    return repr(indicator)
 
 
 def _ticks(grown: Grown, began: tuple[float, float] | None, interval: float) -> int:

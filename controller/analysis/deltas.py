@@ -34,7 +34,8 @@ def growth(samples: Sequence[Sample], before: Sample | None, since: float) -> tu
         elif before is None:
             counted = value
         last = value
-    return grown, (max(floor, samples[-1][0]), counted)
+    newest = samples[-1][0]
+    return grown, (newest if newest > floor else floor, counted)
 
 
 def growth_of_pair(points: Sequence[Point], before: Point | None, since: float) -> tuple[float, float, Point]:

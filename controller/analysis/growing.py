@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 
 from controller.analysis.deltas import NotACounterError, Point, growth, growth_of_pair, paired
 from controller.analysis.index import Indexed, Row, series_key
 from controller.analysis.looking import below, find, histogram_of, no_bucket, said, stale
+from controller.analysis.swift import maker
 from controller.domain.measure import BlindCause, Blindness, SeriesMemory
 from controller.domain.rollout import Identity
 from controller.domain.slo import LatencyIndicator, RatioIndicator, Selector
@@ -16,7 +18,7 @@ class History:
     """What was known before this tick. `tracked`: the SLI and version were measured before; times in unix seconds.
 
     Every SLO and version remembers its series under its own name (`owner`): one that is blind must not lose what
-    another counted.
+    another counted. `last` is not before anything that is remembered.
     """
 
     memory: SeriesMemory
@@ -25,6 +27,7 @@ class History:
     since: float
     now: float
     patience: float
+    last: float = inf
 
     def key(self, row: Row) -> str:
         return f"{self.owner}: {row.key}"
@@ -47,6 +50,9 @@ class Part:
     total: float = 0.0
     errors: float = 0.0
     weight: float = 1.0
+
+
+_part = maker(Part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,19 +107,21 @@ def ratio(indicator: RatioIndicator, identity: Identity, index: Indexed, history
             return rows
         roles.append({row.key: row for row in rows})
     bad, total, errors = roles[0], roles[1], roles[2] if len(roles) > 2 else {}
-    parts, memory, fresh = [], {}, False
-    weigh = _weigher(indicator)
+    parts, memory, fresh = [], dict[str, tuple[float, float]](), False
+    weigh, known, tracked = _weigher(indicator), history.memory, history.tracked
     for key, row in {**total, **bad, **errors}.items():
+        name, newest = history.key(row), row.samples[-1]
+        before = known.get(name) if tracked else newest
         try:
-            before = history.memory.get(history.key(row)) if history.tracked else row.samples[-1]
-            grown, memory[history.key(row)] = growth(row.samples, before, history.since)
+            grown, memory[name] = growth(row.samples, before, history.since)
         except NotACounterError as error:
             return _not_a_counter(row, error)
-        fresh = fresh or before is None or row.newest > before[0]
+        fresh = fresh or before is None or newest[0] > before[0]
         weight = weigh(row)
-        of_bad, of_total, of_errors = (weight * grown * (key in role) for role in (bad, total, errors))
-        parts.append(Part(row.labels, row.newest, key in bad, of_bad, of_total, of_errors, weight))
-    return Grown(parts, memory, max(part.newest for part in parts), fresh)
+        new, is_bad = weight * grown, key in bad
+        of_bad, of_total, of_errors = new * is_bad, new * (key in total), new * (key in errors)
+        parts.append(_part(row.labels, newest[0], is_bad, of_bad, of_total, of_errors, weight))
+    return Grown(parts, memory, max([part.newest for part in parts]), fresh)
 
 
 def _weigher(indicator: RatioIndicator) -> Callable[[Row], float]:
@@ -169,16 +177,21 @@ def _visible(selector: Selector, identity: Identity, index: Indexed, history: Hi
     rows = find(index, selector, identity)
     if isinstance(rows, Blindness):
         return rows
-    what = said(selector, identity)
-    return stale(rows, what, history.now, history.patience) or _from_the_future(rows, what, history) or rows
+    old = stale(rows, lambda: said(selector, identity), history.now, history.patience)
+    return old or _from_the_future(rows, selector, identity, history) or rows
 
 
-def _from_the_future(rows: Sequence[Row], what: str, history: History) -> Blindness | None:
+def _from_the_future(
+    rows: Sequence[Row], selector: Selector, identity: Identity, history: History
+) -> Blindness | None:
     """After the clock went back by more than staleness, nothing would be newer than the memory, and look quiet."""
+    if history.last - history.now <= history.patience:
+        return None
     last = max((seen[0] for row in rows if (seen := history.memory.get(history.key(row)))), default=history.now)
     ahead = last - history.now
     if ahead <= history.patience:
         return None
+    what = said(selector, identity)
     detail = f"{what} was already read at a time that is {ahead:.0f} s ahead of the clock: the clock went back"
     return Blindness(BlindCause.STALE, f"{detail}; set it right, or wait until it has caught up")
 

@@ -1,6 +1,6 @@
 """Finding the series of one version, or saying in one sentence what was looked for and what is there instead. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import isclose
 
 from controller.analysis.index import Indexed, Row
@@ -10,6 +10,8 @@ from controller.domain.slo import Matcher, Selector
 
 SHOWN = 10
 """Values named in a message before it says how many more there are."""
+ROUNDED = 5e-7
+"""Seconds by which a bound may be off: a spec tells it to the microsecond, and some servers compute theirs."""
 
 
 def find(index: Indexed, selector: Selector, identity: Identity) -> Sequence[Row] | Blindness:
@@ -23,12 +25,12 @@ def find(index: Indexed, selector: Selector, identity: Identity) -> Sequence[Row
     return rows or _absence(index, selector, identity)
 
 
-def stale(rows: Iterable[Row], what: str, now: float, limit: float) -> Blindness | None:
+def stale(rows: Iterable[Row], what: Callable[[], str], now: float, limit: float) -> Blindness | None:
     """Blindness when the newest of these samples is more than `limit` seconds old. `now` in unix seconds."""
-    age = now - max(row.newest for row in rows)
+    age = now - max([row.samples[-1][0] for row in rows])
     if age <= limit:
         return None
-    detail = f"the newest sample of {what} is {age:.0f} s old; allowed: {limit:.0f} s (three scrapes)"
+    detail = f"the newest sample of {what()} is {age:.0f} s old; allowed: {limit:.0f} s (three scrapes)"
     hint = "check that its target is scraped, that scrapeInterval is right, and that the clocks agree"
     return Blindness(BlindCause.STALE, f"{detail}; {hint}")
 
@@ -62,7 +64,7 @@ def histogram_of(row: Row) -> frozenset[tuple[str, str]]:
 def no_bucket(metric: str, bound: float, rows: Sequence[Row]) -> Blindness:
     """The bound is not measured: which ones are?"""
     ends = sorted({end for row in rows if (end := _number(row.labels.get("le", ""))) is not None})
-    buckets = ", ".join(f"{end:g}" for end in ends)
+    buckets = ", ".join(f"{round(end, 6):.12g}" for end in ends)
     return Blindness(
         BlindCause.ABSENT, f"{bound:g} is no bucket bound of {metric}; the buckets are {buckets or 'none'}"
     )
@@ -70,7 +72,7 @@ def no_bucket(metric: str, bound: float, rows: Sequence[Row]) -> Blindness:
 
 def _is_bound(text: str, bound: float) -> bool:
     number = _number(text)
-    return number is not None and isclose(number, bound, rel_tol=1e-9)
+    return number is not None and isclose(number, bound, rel_tol=1e-9, abs_tol=ROUNDED)
 
 
 def _number(text: str) -> float | None:

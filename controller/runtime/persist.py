@@ -1,7 +1,5 @@
 """Writing a decision down within 500 ms, or spooling it: persisting never holds up a rollback."""
 
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as TooLate
 from enum import StrEnum
 
 import structlog
@@ -9,6 +7,7 @@ import structlog
 from controller.domain.names import RolloutKey
 from controller.domain.record import StaleWriteError, Stored, StoreUnavailableError, TickRecord
 from controller.ports import Store
+from controller.store.deadline import Deadline, TooLateError
 from controller.store.spool import Spool, SpoolUnavailableError
 
 log = structlog.get_logger("persist")
@@ -25,23 +24,23 @@ class Saved(StrEnum):
 
 
 class Persister:
-    """Commits through a few threads of its own, so that a hanging database costs 500 ms and not more."""
+    """Commits in a thread that may be lost, so that a hanging database costs 500 ms and not more."""
 
     def __init__(self, store: Store, spool: Spool, workers: int = 4, patience: float = PATIENCE) -> None:
         self._store, self._spool, self._patience = store, spool, patience
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="persist")
+        self._deadline = Deadline(workers)
         self.trouble = ""
 
     def save(self, record: TickRecord, decisive: bool) -> Saved:
         """Commit; when that fails, spool a `decisive` record, drop a mere measurement. `trouble` then says why."""
         try:
-            future: Future[None] = self._pool.submit(self._store.commit, record)
-            future.result(self._patience)
+            self._deadline.call(self._patience, lambda: self._store.commit(record))
         except StaleWriteError as error:
             log.warning("stale_write", rollout=str(record.key), seq=record.seq, trouble=str(error))
             return Saved.STALE
-        except (StoreUnavailableError, TooLate) as error:
-            self.trouble = str(error) or f"the database gave no answer within {self._patience:g} s"
+        except (StoreUnavailableError, TooLateError) as error:
+            late = isinstance(error, TooLateError)
+            self.trouble = f"the database gave no answer within {self._patience:g} s" if late else str(error)
             log.error("store_unavailable", rollout=str(record.key), trouble=self.trouble)
             return self.keep(record) if decisive else Saved.LOST
         return Saved.STORED
@@ -59,11 +58,11 @@ class Persister:
     def stored(self, key: RolloutKey) -> Stored | None:
         """What the database says of one rollout now. Raises StoreUnavailableError, also when it takes too long."""
         try:
-            everything = self._pool.submit(self._store.load).result(self._patience)
-        except TooLate as late:
+            everything = self._deadline.call(self._patience, self._store.load)
+        except TooLateError as late:
             raise StoreUnavailableError(f"the database was not read within {self._patience:g} s") from late
         return next((one for one in everything if one.key == key), None)
 
     def close(self) -> None:
         """Wait for nothing: what hangs is given up."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._deadline.close()

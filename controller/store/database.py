@@ -58,8 +58,9 @@ class Database:
         return self._in_time(patience, lambda: self._write(work, patience))
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Give connections and threads back."""
         self._engine.dispose()
+        self._deadline.close()
 
     def _in_time(self, patience: float, work: Callable[[], T]) -> T:
         try:

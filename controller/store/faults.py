@@ -41,7 +41,7 @@ def translated(where: str) -> Iterator[None]:
         yield
     except (StaleWriteError, StoreUnavailableError):
         raise
-    except Exception as fault:
+    except Exception as fault:  # a tick without its database must meet no error it does not know
         cause = fault.orig if isinstance(fault, DBAPIError) and fault.orig else fault
         raise StoreUnavailableError(f"{where}: {_said(cause)}: {_hint(cause)}") from fault
 

@@ -37,7 +37,7 @@ class Codec(Generic[T]):
     @cached_property
     def _adapter(self) -> TypeAdapter[tuple[T]]:
         # In a tuple, because pydantic takes no config for a dataclass that is not its own.
-        return TypeAdapter(tuple[self._type], config=_CONFIG)  # type: ignore[name-defined]
+        return TypeAdapter(tuple[self._type], config=_CONFIG)  # type: ignore[name-defined]  # known when it runs
 
     def prepare(self) -> None:
         """Build the packer now: it takes a fifth of a second that the first rollback should not have to wait for."""

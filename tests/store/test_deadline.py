@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from controller.store.deadline import Deadline, TooLateError
+from controller.store.deadline import RESTS, THREAD, Deadline, TooLateError
 
 
 def test_hands_over_what_is_returned_and_what_is_raised() -> None:
@@ -42,3 +42,33 @@ def test_a_thread_that_cannot_start_is_an_answer_too(monkeypatch: pytest.MonkeyP
         with pytest.raises(TooLateError, match="no thread to be had"):
             deadline.call(5, lambda: 42)
     assert deadline.call(5, lambda: 42) == 42
+
+
+def test_a_thread_is_used_again_and_goes_when_nobody_wants_it() -> None:
+    deadline = Deadline(1)
+    first, second = (deadline.call(5, threading.current_thread) for _ in range(2))
+    assert first is second
+    assert first.name in (THREAD, RESTS)
+    deadline.close()
+    first.join(5)
+    assert not first.is_alive()
+    assert deadline.call(5, lambda: "once more") == "once more"
+    deadline.close()
+
+
+def test_a_call_inside_another_one_needs_no_thread_of_its_own() -> None:
+    outer, inner = Deadline(1), Deadline(1)
+    here, there = outer.call(5, lambda: (threading.current_thread(), inner.call(5, threading.current_thread)))
+    assert here is there
+    here, there = outer.call(5, lambda: (threading.current_thread(), inner.call(1, threading.current_thread)))
+    assert here is not there, "it has to be back sooner than the outer one"
+    outer.close()
+    inner.close()
+
+
+def test_what_hangs_in_a_call_inside_another_one_is_given_up_with_it() -> None:
+    outer, inner, heal = Deadline(1), Deadline(1), threading.Event()
+    with pytest.raises(TooLateError, match=r"no answer in 0\.05 s"):
+        outer.call(0.05, lambda: inner.call(0.05, heal.wait))
+    assert inner.call(5, lambda: "free"), "the inner one lost nothing"
+    heal.set()
