@@ -67,10 +67,10 @@ class Indexed:
         """The series of a family that fulfil every matcher; a label that a series lacks has the value ""."""
         if not match:
             return self.family(metric)
-        narrowest, *others = sorted((self._holding(metric, one) for one in match), key=_size)
-        found: set[int] = set().union(*narrowest)
+        narrowest, *others = sorted([self._holding(metric, one) for one in match], key=_size)
+        found = _any_of(narrowest)
         for sets in others:
-            found = set().union(*[found & one for one in sets])
+            found = found & sets[0] if len(sets) == 1 else _any_of([found & one for one in sets])
         rows = self.family(metric)
         return [rows[number] for number in sorted(found)]
 
@@ -95,6 +95,11 @@ class Indexed:
                 postings.setdefault(row.labels.get(label, ""), set()).add(number)
             self._postings[metric, label] = postings
         return postings
+
+
+def _any_of(sets: Sequence[set[int]]) -> set[int]:
+    """Not to be changed: it may be the only one of `sets` itself."""
+    return sets[0] if len(sets) == 1 else set().union(*sets)
 
 
 def _size(sets: Sequence[set[int]]) -> int:

@@ -30,10 +30,12 @@ def slices(
     whole = Measurement(slo.name, version, None, *pooled, ticks=ticks)
     if slo.scenarios is None:
         return (whole,)
-    names = _names(slo.scenarios, parts, known)
-    sums = _by_value(slo.scenarios.label, parts, once)
-    alive = {part.labels.get(slo.scenarios.label, "") for part in parts if part.newest >= oldest}
-    alive_bad = {part.labels.get(slo.scenarios.label, "") for part in parts if part.is_bad and part.newest >= oldest}
+    groups = _by_value(slo.scenarios.label, parts)
+    names = _names(slo.scenarios, groups, known)
+    sums = {value: _summed(group, once, value) for value, group in groups.items()}
+    alive = {value for value, group in groups.items() if max([part.newest for part in group]) >= oldest}
+    bad = {value: [part.newest for part in group if part.is_bad] for value, group in groups.items()}
+    alive_bad = {value for value, seen in bad.items() if seen and max(seen) >= oldest}
     return (
         whole,
         *(
@@ -69,16 +71,16 @@ def _required(slo: Slo, name: str) -> bool:
     return slo.scenarios is not None and name in slo.scenarios.required
 
 
-def _names(scenarios: Scenarios, parts: Iterable[Part], known: Sequence[str]) -> list[str]:
-    seen = sorted({part.labels.get(scenarios.label, "") for part in parts} - {"", scenarios.baseline})
+def _names(scenarios: Scenarios, values: Iterable[str], known: Sequence[str]) -> list[str]:
+    seen = sorted({*values} - {"", scenarios.baseline})
     return list(dict.fromkeys((*scenarios.required, *known, *seen)))
 
 
-def _by_value(label: str, parts: Iterable[Part], once: Once | None) -> Sums:
+def _by_value(label: str, parts: Iterable[Part]) -> dict[str, list[Part]]:
     groups: dict[str, list[Part]] = {}
     for part in parts:
         groups.setdefault(part.labels.get(label, ""), []).append(part)
-    return {value: _summed(group, once, value) for value, group in groups.items()}
+    return groups
 
 
 def _summed(parts: Sequence[Part], once: Once | None, where: str | None = None) -> tuple[float, float, float]:

@@ -13,6 +13,8 @@ from typing import Any
 from controller.domain.traffic import RouterUnavailableError
 
 Json = dict[str, Any]
+Stamp = tuple[int, int, int]
+"""Which file it is, when it was changed, and its length: another content has another stamp."""
 
 _SPARE = ".spare"
 _SPARE_LOCK = ".spare-lock"
@@ -51,6 +53,14 @@ class ConfigFolder:
         if not isinstance(found, dict):
             raise ValueError(f"{self.path / name} holds no JSON object")
         return found
+
+    def stamp(self, name: str) -> Stamp | None:
+        """What tells this content of a file from another one; None when it cannot be looked at."""
+        try:
+            found = (self.path / name).stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
 
     def replace(self, name: str, content: Json) -> None:
         """Write a file so that a reader sees the old or the new one. Raises RouterUnavailableError."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from controller.domain.traffic import RouterUnavailableError
 from controller.traffic import envoy_admin, envoy_config
 from controller.traffic.envoy_admin import EnvoyAdmin, Stats
-from controller.traffic.envoy_files import ConfigFolder, Json, version_info
+from controller.traffic.envoy_files import ConfigFolder, Json, Stamp, version_info
 from controller.traffic.envoy_names import CLUSTERS_FILE, ROUTES_FILE
 
 
@@ -15,6 +15,7 @@ class EnvoyResources:
     def __init__(self, folder: ConfigFolder, admin: EnvoyAdmin) -> None:
         self._folder = folder
         self._admin = admin
+        self._versions: dict[str, tuple[Stamp, str | None]] = {}
 
     def clusters(self) -> list[Json]:
         """All clusters in the file. Raises RouterUnavailableError."""
@@ -80,8 +81,16 @@ class EnvoyResources:
             return None
 
     def _version(self, name: str) -> str | None:
+        """Read anew only when the file is another one: to parse it takes most of a look at a route."""
+        stamp = self._folder.stamp(name)
+        known = self._versions.get(name)
+        if known is not None and stamp is not None and known[0] == stamp:
+            return known[1]
         try:
             found = self._readable(name)
         except RouterUnavailableError:
             return None
-        return str(found["version_info"]) if found and "version_info" in found else None
+        version = str(found["version_info"]) if found and "version_info" in found else None
+        if stamp is not None:
+            self._versions[name] = (stamp, version)
+        return version
