@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -171,7 +172,7 @@ def measure(quick: bool) -> list[Row]:
             _want(folder, page.port, listen, admin, one, "v1")
         ground = Ground(folder, page, listen, admin, stack.enter_context(child(argv, folder / "daemon.log")))
         for one in names:
-            until(lambda one=one: _serves(ground, one), 60, f"v1 to serve {one}", ground.daemon)  # type: ignore[misc]
+            until(partial(_serves, ground, one), 60, f"v1 to serve {one}", ground.daemon)
             stack.enter_context(_customers(ground, one, ended))
         stack.callback(ended.set)
         found = _rounds(ground, names, QUICK_ROUNDS if quick else ROUNDS)

@@ -26,6 +26,7 @@ from controller.ports import RouteBinding, TrafficRouter
 from controller.runtime.bootstrap import bootstrap
 from controller.runtime.clock import SystemClock
 from controller.runtime.daemon import Daemon
+from controller.runtime.footprint import few_heaps, settled
 from controller.runtime.routers import Routers
 from controller.runtime.settings import Settings
 from controller.telemetry.exposition import Telemetry
@@ -73,6 +74,7 @@ def _routers(real: int) -> Callable[[RouteBinding], TrafficRouter]:
 def main() -> None:
     """Run until SIGTERM."""
     folder, state_dir, real, facts = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])
+    few_heaps()
     set_up("warning", "json")
     settings = Settings(folders=(folder,), state_dir=state_dir, http="127.0.0.1:0")
     noted = NotingTelemetry()
@@ -84,6 +86,7 @@ def main() -> None:
     print("starting", flush=True)
     began = time.monotonic()
     daemon.start()
+    settled()
     print(f"started in {timedelta(seconds=time.monotonic() - began)}", flush=True)
     done.wait()
     facts.write_text(json.dumps({"passes": noted.passes, "ticks": noted.ticks}))

@@ -48,7 +48,7 @@ def series(deployment: str) -> tuple[Line, ...]:
 
 def matrix(query: str, at: float, born: float) -> str:
     """The answer to `metric{...}[Ns]` at an instant."""
-    wanted = {label: _values(sign, text) for label, sign, text in CONDITION.findall(query)}
+    wanted = {label: values_of(sign, text) for label, sign, text in CONDITION.findall(query)}
     window = WINDOW.search(query)
     step, first = SCRAPE, at - float(window.group(1) if window else 60)
     instants = [k * step for k in range(int(first // step) + 1, int(at // step) + 1)]
@@ -71,7 +71,8 @@ def page(deployments: int, at: float, born: float) -> str:
     return "\n".join([*lines, ""])
 
 
-def _values(sign: str, text: str) -> frozenset[str]:
+def values_of(sign: str, text: str) -> frozenset[str]:
+    """What a matcher of PromQL lets through, when it is `=` or a list of words."""
     return frozenset(text.replace("\\", "").split("|")) if sign == "=~" else frozenset((text,))
 
 

@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None, name: str = "tidegate") -> None:
         sys.exit(app(args, prog_name=name, standalone_mode=not as_json))
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-    except Exception as error:
+    except Exception as error:  # typer's own click is private: known by its method, else raised again
         if not hasattr(error, "format_message"):
             raise
         print(json.dumps({"error": error.format_message(), "code": 2}, ensure_ascii=False), file=sys.stderr)

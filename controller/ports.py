@@ -182,11 +182,34 @@ class ObjectApi(Protocol):
         ...
 
 
+class KindFinder(Protocol):
+    """Knows what an API server serves. Raises the errors of `domain.cluster`."""
+
+    def with_scale(self, api_version: str, name: str) -> Kind:
+        """The kind that is named so and has a sub-resource `scale`; NotServedError says what there is instead."""
+        ...
+
+
+class ObjectRemover(Protocol):
+    """Who may delete objects of a cluster. Raises the errors of `domain.cluster`."""
+
+    def remove(self, ref: ObjectRef, uid: str) -> None:
+        """Delete the object of that uid; nothing when it is gone. ConflictError when another has its name by now."""
+        ...
+
+
 class Shards(Protocol):
     """Which rollouts are this process's own, where several processes share them."""
 
     def holds(self, key: RolloutKey) -> bool:
         """May this process act on it now? False at once when that is not sure any more; asking costs no request."""
+        ...
+
+    def guards(self, key: RolloutKey) -> bool:
+        """May it measure, judge, and take traffic from the candidate? Also true of what it held until nobody answered.
+
+        Of what is guarded and not held nothing may be raised or begun: another process may hold it by now.
+        """
         ...
 
 

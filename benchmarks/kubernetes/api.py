@@ -29,9 +29,10 @@ class Api:
         """POST to a collection."""
         self._ask("POST", path, json=document)
 
-    def patch(self, path: str, change: object) -> None:
-        """A merge patch."""
-        self._ask("PATCH", path, json=change, headers={"Content-Type": "application/merge-patch+json"})
+    def patch(self, path: str, change: object, manager: str = "people") -> None:
+        """A merge patch. `manager`: who is said to own what it changes."""
+        kind = {"Content-Type": "application/merge-patch+json"}
+        self._ask("PATCH", path, json=change, headers=kind, params={"fieldManager": manager})
 
     @contextmanager
     def watch(self, path: str, version: str) -> Iterator[Iterator[bytes]]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 Document = dict[str, Any]
-NAMESPACE, GATE = "fleet", "gate"
+NAMESPACE, GATE, GITOPS = "fleet", "gate", "argocd-controller"
 EVALUATIONS = ("harm", "groundedness", "refusal", "toxicity")
 INTERVAL = 10.0
 """Seconds between two ticks."""
@@ -35,7 +35,6 @@ def a_gateway() -> Document:
 
 def a_route(number: int, port: int) -> Document:
     """Everything goes to v1."""
-    backend = {"group": "", "kind": "Service", "name": f"{name_of(number)}-v1", "port": port}
     return {
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "HTTPRoute",
@@ -43,9 +42,15 @@ def a_route(number: int, port: int) -> Document:
         "spec": {
             "parentRefs": [{"name": GATE, "namespace": NAMESPACE}],
             "hostnames": [f"{name_of(number)}.example.com"],
-            "rules": [{"name": "chat", "backendRefs": [backend]}],
+            "rules": rules(number, port),
         },
     }
+
+
+def rules(number: int, port: int) -> list[Document]:
+    """Of its route, as they are committed."""
+    backend = {"group": "", "kind": "Service", "name": f"{name_of(number)}-v1", "port": port}
+    return [{"name": "chat", "backendRefs": [backend]}]
 
 
 def a_rollout(number: int, port: int, version: str = "v1") -> Document:
@@ -66,7 +71,7 @@ def a_rollout(number: int, port: int, version: str = "v1") -> Document:
             "version": version,
             "initialStable": "v1",
             "versions": versions,
-            "routes": [{"gatewayAPI": {"httpRoute": name_of(number), "rule": "chat"}}],
+            "routes": [{"gatewayAPI": {"httpRoute": name_of(number), "rule": "chat", "gitopsManagers": [GITOPS]}}],
             "metrics": {
                 "prometheus": {"url": f"http://127.0.0.1:{port}", "scrapeInterval": f"{INTERVAL:g}s"},
                 "identity": {"label": "version", "value": "{{version}}"},

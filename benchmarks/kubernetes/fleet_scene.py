@@ -41,6 +41,7 @@ class Found:
     first_weight: tuple[float, ...]
     all_started: float
     watched: Quiet
+    put_back: tuple[float, ...]
     leak: "Way"
     counts: "Way"
 
@@ -71,9 +72,12 @@ def play(rollouts: int, size: Size, tell: world.Tell) -> Found:
             tell(f"{rollouts:,} rollouts: {size.watched:g} s with {trying} under way")
             world.pause(SETTLE, one)
             watched = _quiet(there, one, size.watched)
+            tell(f"{rollouts:,} rollouts: a GitOps tool writes {size.changes} routes")
+            back = tuple(put_back(there, one, number) for number in range(min(size.changes, trying)))
+            _until_listed(there, one, world.under_way, trying, "all verified again")
             tell(f"{rollouts:,} rollouts: {trying} breaches")
             leak, counts = _breaches(there, one, trying)
-            return Found(rollouts, trying, cold, rest, first, started, watched, leak, counts)
+            return Found(rollouts, trying, cold, rest, first, started, watched, back, leak, counts)
 
 
 def _breaches(there: World, one: Child, trying: int) -> tuple[Way, Way]:
@@ -132,6 +136,16 @@ def change(there: World, one: Child, number: int) -> float:
     name, began = name_of(number), time.time()
     there.want(number, "v2")
     until(lambda: there.gate.first(name, began, lambda weight: weight > 0) is not None, 60, f"v2 in route {name}", one)
+    taken = there.gate.first(name, began, lambda weight: weight > 0)
+    return taken.seen - began if taken else float("inf")
+
+
+def put_back(there: World, one: Child, number: int) -> float:
+    """From what a listed GitOps tool wrote over the run until v2 has its weight in the route again."""
+    time.sleep(random.uniform(0.2, 1.2))
+    name, began = name_of(number), time.time()
+    there.overwrite(number)
+    until(lambda: there.gate.first(name, began, lambda weight: weight > 0) is not None, 60, f"v2 in {name} again", one)
     taken = there.gate.first(name, began, lambda weight: weight > 0)
     return taken.seen - began if taken else float("inf")
 

@@ -19,7 +19,7 @@ from typing import ClassVar
 from urllib.parse import parse_qs
 
 from benchmarks.kubernetes.fleet import INTERVAL, family
-from benchmarks.synthetic import CONDITION, WINDOW
+from benchmarks.synthetic import CONDITION, WINDOW, values_of
 
 SUDDENLY = 400
 PER_SECOND = {("none", "ok"): 4.0, ("none", "bad"): 0.004, ("leak", "ok"): 2.0, ("leak", "bad"): 0.0}
@@ -67,7 +67,7 @@ def value(counter: Counter, born: float, turn: Turn | None, at: float) -> int:
 
 def matrix(query: str, at: float, born: float, turned: Mapping[str, Turn]) -> str:
     """The answer to `metric{...}[Ns]` at an instant."""
-    conditions = {label: _values(sign, text) for label, sign, text in CONDITION.findall(query)}
+    conditions = {label: values_of(sign, text) for label, sign, text in CONDITION.findall(query)}
     window = WINDOW.search(query)
     steps = int(float(window.group(1) if window else 60) // INTERVAL)
     instants = [at - step * INTERVAL for step in range(steps, -1, -1)]
@@ -90,10 +90,6 @@ def _rows(
                 turn = turned.get(deployment) if one.version == "v2" else None
                 values = [f'[{at:.3f},"{value(one, born, turn, at)}"]' for at in instants]
                 yield f'{{"metric":{one.labels},"values":[{",".join(values)}]}}'
-
-
-def _values(sign: str, text: str) -> frozenset[str]:
-    return frozenset(text.replace("\\", "").split("|")) if sign == "=~" else frozenset((text,))
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -41,9 +41,13 @@ def scenes(chosen: size.Size, parts: tuple[str, ...], began: float) -> Iterator[
     tell = partial(say, began)
     if "fleet" in parts:
         for count in chosen.fleets:
-            yield f"{count:,}", lambda count=count: rows.of_fleet(fleet_scene.play(count, chosen, tell))  # type: ignore[misc]
+            yield f"{count:,}", partial(_fleet, count, chosen, tell)
     if "takeover" in parts:
         yield "2 replicas", lambda: rows.of_takeover(takeover.play(chosen, tell))
+
+
+def _fleet(count: int, chosen: size.Size, tell: Callable[[str], None]) -> list[table.Row]:
+    return rows.of_fleet(fleet_scene.play(count, chosen, tell))
 
 
 def say(began: float, text: str) -> None:

@@ -20,7 +20,7 @@ from controller.testing.cluster_parts.apiserver import ApiServer, an_api_server
 from controller.testing.cluster_parts.crds import install_gateway_api
 
 Tell = Callable[[str], None]
-SHARDS, LEASE = 8, 15.0
+SHARDS, LEASE = 8, 12.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,11 @@ class World:
     def want(self, number: int, version: str) -> None:
         """What people do to begin a run."""
         self.api.patch(f"{_in(fleet.ROLLOUTS)}/modelrollouts/{fleet.name_of(number)}", {"spec": {"version": version}})
+
+    def overwrite(self, number: int) -> None:
+        """What a GitOps tool does that applies what is committed."""
+        path = f"{_in(fleet.ROUTES)}/httproutes/{fleet.name_of(number)}"
+        self.api.patch(path, {"spec": {"rules": fleet.rules(number, self.port)}}, fleet.GITOPS)
 
     def turn_bad(self, turns: Mapping[str, tuple[float, str]]) -> None:
         """From these instants on (Unix time) v2 of these deployments is bad in that way."""

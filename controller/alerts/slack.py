@@ -3,12 +3,14 @@
 import logging
 import re
 from pathlib import Path
-
-from slack_sdk.webhook import WebhookClient
+from typing import TYPE_CHECKING
 
 from controller.alerts.answers import TIMEOUT_SECONDS, UnreadableSecretError, failed, judge, read_url
 from controller.alerts.settings import ChannelSettings
 from controller.domain.record import Alert, Delivery, Outcome
+
+if TYPE_CHECKING:
+    from slack_sdk.webhook import WebhookClient
 
 SECTION_LIMIT, BLOCKS_LIMIT, FALLBACK_LIMIT = 3000, 40, 3000
 COLOURS = {"page": "#d0021b", "warn": "#f5a623", "info": "#2eb67d"}
@@ -41,7 +43,9 @@ class SlackChannel:
         return judge(answer.status_code, {**answer.headers}, ADVICE)
 
 
-def _client(url: str) -> WebhookClient:
+def _client(url: str) -> "WebhookClient":
+    from slack_sdk.webhook import WebhookClient  # 4 MiB that only those need who use Slack
+
     # The SDK's logger would write the URL, and its retries would hide Retry-After from the outbox.
     silent = logging.Logger("slack", logging.CRITICAL + 1)
     client = WebhookClient(url, timeout=TIMEOUT_SECONDS, logger=silent, retry_handlers=[])

@@ -1,5 +1,6 @@
 """What people ask of a run: `abort`, `retry`, `pause`, `resume`, `approve`, `review`; each with a recorded reason."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -24,9 +25,34 @@ def register(app: typer.Typer) -> None:
         "approve": "'read 50 transcripts'",
         "review": "'a joke, not an instruction' --dismiss",
     }
-    for command in (abort, retry, pause, resume, approve, review):
-        told = examples(f"tidegate {command.__name__} support-bot --reason {why[command.__name__]}")
-        app.command(epilog=told, rich_help_panel=PANEL)(command)
+    commands: Mapping[str, Callable[..., None]] = {
+        "abort": abort,
+        "retry": retry,
+        "pause": _plain("pause", "Stop the advance; the guard goes on and may still roll back."),
+        "resume": _plain("resume", "Let a paused or held run go on."),
+        "approve": _plain("approve", "Agree that the run may enter its next stage."),
+        "review": review,
+    }
+    for name, command in commands.items():
+        told = examples(f"tidegate {name} support-bot --reason {why[name]}")
+        app.command(name, epilog=told, rich_help_panel=PANEL)(command)
+
+
+def _plain(verb: str, help_text: str) -> Callable[..., None]:
+    """A command that asks for `verb` and takes no more than a reason."""
+
+    @reported
+    def command(
+        name: Name,
+        reason: Reason,
+        state_dir: StateDir = STATE_DIR,
+        socket: Socket = None,
+        output: Output = OutputFormat.TEXT,
+    ) -> None:
+        asked(verb, name, reason, socket_of(state_dir, socket), output)
+
+    command.__doc__ = help_text
+    return command
 
 
 @reported
@@ -73,42 +99,6 @@ def _checked(exclude: str) -> None:
         window_of(exclude, SystemClock().now())
     except BadWindowError as bad:
         raise CommandError(f"--exclude: {bad}", Code.WRONG_USE) from bad
-
-
-@reported
-def pause(
-    name: Name,
-    reason: Reason,
-    state_dir: StateDir = STATE_DIR,
-    socket: Socket = None,
-    output: Output = OutputFormat.TEXT,
-) -> None:
-    """Stop the advance; the guard goes on and may still roll back."""
-    asked("pause", name, reason, socket_of(state_dir, socket), output)
-
-
-@reported
-def resume(
-    name: Name,
-    reason: Reason,
-    state_dir: StateDir = STATE_DIR,
-    socket: Socket = None,
-    output: Output = OutputFormat.TEXT,
-) -> None:
-    """Let a paused or held run go on."""
-    asked("resume", name, reason, socket_of(state_dir, socket), output)
-
-
-@reported
-def approve(
-    name: Name,
-    reason: Reason,
-    state_dir: StateDir = STATE_DIR,
-    socket: Socket = None,
-    output: Output = OutputFormat.TEXT,
-) -> None:
-    """Agree that the run may enter its next stage."""
-    asked("approve", name, reason, socket_of(state_dir, socket), output)
 
 
 @reported

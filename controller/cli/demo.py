@@ -8,7 +8,7 @@ from controller.cli.options import Output, examples
 from controller.cli.output import Code, CommandError, OutputFormat, reported
 
 if TYPE_CHECKING:
-    from controller.demo.run import Show
+    from controller.demo.watching import Show
 
 INTERRUPTED = 130
 NO_NETWORK = (
@@ -44,7 +44,7 @@ def demo(
     """See a good version promoted and a harmful one rolled back, with a real Envoy."""
     from controller.cli.demo_show import shown
     from controller.demo.processes import ProgramError
-    from controller.demo.run import DemoError
+    from controller.demo.watching import DemoError
 
     try:
         with shown(output) as show:

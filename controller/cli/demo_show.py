@@ -16,7 +16,7 @@ from rich.text import Text
 from controller.cli.line import rollout_line, signature
 from controller.cli.output import OutputFormat
 from controller.cli.tree import rollout_tree
-from controller.demo.run import Show
+from controller.demo.watching import Show
 
 REDRAW_PER_SECOND = 4
 COUNTED = "that Envoy counts"

@@ -5,7 +5,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from controller.ports import ObjectApi
+from controller.ports import KindFinder, ObjectApi
 
 View = Mapping[str, Any]
 """The JSON of a rollout, as `controller.runtime.views` makes it."""
@@ -29,12 +29,16 @@ DESK: ContextVar[Desk | None] = ContextVar("desk", default=None)
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """A cluster as a person reaches it. `namespace`: where a bare name lies. `everywhere`: `-A` was given."""
+    """A cluster as a person reaches it. `namespace`: where a bare name lies. `everywhere`: `-A` was given.
+
+    `kinds` None: what else is served there is not asked.
+    """
 
     api: ObjectApi
     host: str
     namespace: str
     everywhere: bool = False
+    kinds: KindFinder | None = None
 
 
 REACH: ContextVar[Reach | None] = ContextVar("reach", default=None)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from controller.cli.options import STATE_DIR, Output, Socket, StateDir, examples
+from controller.cli.options import CLUSTER, STATE_DIR, Context, Kubeconfig, Output, Socket, StateDir, examples
 from controller.cli.output import Code, CommandError, OutputFormat, console, emit, reported, working
 
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from controller.cli.desk import Reach
     from controller.cli.doctor_cluster import Account
 
-CLUSTER = "A cluster"
 MARKS = {
     "ok": ("ok", "green"),
     "note": ("note", "cyan"),
@@ -42,12 +41,8 @@ def doctor(
     cluster: Annotated[
         bool, typer.Option("--cluster", help="Look at a cluster instead of a daemon.", rich_help_panel=CLUSTER)
     ] = False,
-    kubeconfig: Annotated[
-        Path | None, typer.Option("--kubeconfig", help="How to reach it; implies --cluster.", rich_help_panel=CLUSTER)
-    ] = None,
-    context: Annotated[
-        str | None, typer.Option("--context", help="One of its contexts.", rich_help_panel=CLUSTER)
-    ] = None,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
     namespace: Annotated[
         list[str] | None,
         typer.Option(
@@ -57,6 +52,15 @@ def doctor(
             rich_help_panel=CLUSTER,
         ),
     ] = None,
+    templates: Annotated[
+        str,
+        typer.Option(
+            "--template-namespace",
+            envvar="TIDEGATE_TEMPLATE_NAMESPACE",
+            help="Where shared SLOTemplates are, as the controller is told; empty: nowhere.",
+            rich_help_panel=CLUSTER,
+        ),
+    ] = "tidegate-templates",
     account: Annotated[
         str,
         typer.Option(
@@ -79,7 +83,7 @@ def doctor(
     reach = _reach(kubeconfig, context, asked=cluster or kubeconfig is not None or context is not None)
     with working("looking ..."):
         if reach is not None:
-            found = list(_in_cluster(reach, _namespaces(namespace, reach), account, rollouts or []))
+            found = list(_in_cluster(reach, _namespaces(namespace, reach), templates, account, rollouts or []))
         else:
             found = list(_here(socket_of(state_dir, socket), rollouts or []))
     _told(found, output)
@@ -100,7 +104,7 @@ def _namespaces(given: list[str] | None, reach: "Reach") -> list[str]:
     return given or plugin or [""]
 
 
-def _in_cluster(reach: "Reach", namespaces: Sequence[str], account: str, paths: list[Path]) -> "Checks":
+def _in_cluster(reach: "Reach", namespaces: Sequence[str], templates: str, account: str, paths: list[Path]) -> "Checks":
     from controller.cli import doctor_cluster, doctor_machine, doctor_routes, rights
     from controller.cli.checks import Finding, unseen
     from controller.domain.cluster import ClusterError
@@ -116,8 +120,11 @@ def _in_cluster(reach: "Reach", namespaces: Sequence[str], account: str, paths: 
     except ClusterError as error:
         known = []
         yield unseen("rollouts", str(error))
-    asked = [*rights.needed(), *(one for kind in doctor_routes.scaled(known) for one in rights.to_scale(kind))]
-    yield from doctor_cluster.rights(reach.api, asked, namespaces, doctor_cluster.own_namespace(reach, who), who)
+    scaled, unknown = doctor_routes.scaled(reach.kinds, known)
+    yield from unknown
+    asked = [*rights.needed(), *(one for kind in scaled for one in rights.to_scale(kind))]
+    places = doctor_cluster.Places(namespaces, doctor_cluster.own_namespace(reach, who), templates)
+    yield from doctor_cluster.rights(reach.api, asked, places, who)
     yield from doctor_routes.classes(reach.api)
     for one in known:
         yield from doctor_routes.of_rollout(reach.api, one)

@@ -111,14 +111,30 @@ def differs(ours: object, theirs: object, at: str) -> str | None:
     return None if same or (not ours and theirs is None) else at
 
 
-def rights(
-    api: ObjectApi, asked: Sequence[Right], namespaces: Sequence[str], own: str, account: Account | None
-) -> Checks:
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Namespaces: of the rollouts (empty: all), the controller's own, and that of shared templates (empty: none)."""
+
+    rollouts: Sequence[str]
+    own: str
+    templates: str = ""
+
+    def of(self, where: Where) -> Sequence[str]:
+        """Where a right is needed."""
+        shared = () if not self.templates or {"", self.templates} & {*self.rollouts} else (self.templates,)
+        return {
+            Where.ROLLOUTS: self.rollouts,
+            Where.OWN: (self.own,),
+            Where.TEMPLATES: shared,
+            Where.EVERYWHERE: ("",),
+        }[where]
+
+
+def rights(api: ObjectApi, asked: Sequence[Right], places: Places, account: Account | None) -> Checks:
     """One check for each that is missing; one for all of them when none is."""
     who, missing = account.user if account else "this account", 0
     for right in asked:
-        places = {Where.ROLLOUTS: namespaces, Where.OWN: (own,), Where.EVERYWHERE: ("",)}[right.where]
-        for place in places:
+        for place in places.of(right.where):
             try:
                 allowed = _allowed(api, right, place, account)
             except ClusterError as error:

@@ -12,6 +12,7 @@ from controller.domain.cluster import (
     ClusterError,
     Document,
     Kind,
+    NotServedError,
     ObjectRef,
 )
 from controller.domain.names import RolloutKey
@@ -19,7 +20,7 @@ from controller.domain.needs import unmet
 from controller.domain.rollout import ModelRollout, StageKind
 from controller.domain.route import BackendRef, GatewayApiRoute
 from controller.domain.traffic import RouterUnavailableError
-from controller.ports import ObjectApi, RouteBinding
+from controller.ports import KindFinder, ObjectApi, RouteBinding
 from controller.spec.parse import parse_document
 from controller.spec.route_alone import route_alone
 from controller.traffic import router_for
@@ -157,11 +158,28 @@ def ignored(rollout: Rollout, binding: RouteBinding) -> Iterator[str]:
         yield f'    - .metadata.annotations["{name}"]'
 
 
-def scaled(found: Sequence[Rollout]) -> Iterator[Kind]:
-    """The kinds by which versions are brought up and down."""
-    for scale in {v.scale for one in found if one.spec for v in one.spec.versions if v.scale is not None}:
-        group, _, version = scale.api_version.rpartition("/")
-        yield Kind(group, version, f"{scale.kind.lower()}s", scale.kind)
+def scaled(kinds: KindFinder | None, found: Sequence[Rollout]) -> tuple[list[Kind], list[Check]]:
+    """The kinds by which versions are brought up and down; and of each that there is none of, why."""
+    known: dict[tuple[str, str], Kind | ClusterError] = {}
+    checks: list[Check] = []
+    for one, version in ((a, b) for a in found if a.spec for b in a.spec.versions):
+        if kinds is None or version.scale is None:
+            continue
+        named = (version.scale.api_version, version.scale.kind)
+        if named not in known:
+            known[named] = _kind(kinds, *named)
+        error = known[named]
+        if isinstance(error, ClusterError):
+            about, sure = f"rollout {one.key}, version {version.name}", isinstance(error, NotServedError)
+            checks.append(wrong(about, str(error)) if sure else unseen(about, str(error)))
+    return [kind for kind in known.values() if isinstance(kind, Kind)], checks
+
+
+def _kind(kinds: KindFinder, api_version: str, name: str) -> Kind | ClusterError:
+    try:
+        return kinds.with_scale(api_version, name)
+    except ClusterError as error:
+        return error
 
 
 def _part(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -21,6 +21,11 @@ Database = Annotated[
     typer.Option("--database", envvar="TIDEGATE_DATABASE", help="A SQLAlchemy URL; left out: SQLite in --state-dir."),
 ]
 Reason = Annotated[str, typer.Option("--reason", help="Why; it is recorded with your name.")]
+CLUSTER = "From a cluster"
+Kubeconfig = Annotated[
+    Path | None, typer.Option("--kubeconfig", help="How to reach it; implies --cluster.", rich_help_panel=CLUSTER)
+]
+Context = Annotated[str | None, typer.Option("--context", help="One of its contexts.", rich_help_panel=CLUSTER)]
 STATE_DIR = Path(".tidegate")
 
 

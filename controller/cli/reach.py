@@ -14,13 +14,15 @@ WHO_AM_I = Kind("authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjec
 def reach(kubeconfig: Path | None, context: str | None, namespace: str = "", everywhere: bool = False) -> Reach:
     """Ready to ask; nothing is asked yet. Raises CommandError."""
     from controller.cluster.connect import Access, NoAccessError, connect
+    from controller.cluster.discovery import Discovery
     from controller.cluster.objects import ClusterObjects
 
     try:
         connection = connect(Access(kubeconfig, context))
     except NoAccessError as error:
         raise CommandError(str(error), Code.WRONG_USE) from error
-    return Reach(ClusterObjects(connection), connection.host, namespace or connection.namespace, everywhere)
+    place = namespace or connection.namespace
+    return Reach(ClusterObjects(connection), connection.host, place, everywhere, Discovery(connection))
 
 
 def who_am_i(api: ObjectApi) -> str:

@@ -20,10 +20,11 @@ from controller.domain.cluster import (
 
 
 class Where(StrEnum):
-    """In the namespaces of the rollouts, in the controller's own, or in all of them."""
+    """In the namespaces of the rollouts, in the controller's own, in that of shared templates, or in all of them."""
 
     ROLLOUTS = "rollouts"
     OWN = "own"
+    TEMPLATES = "templates"
     EVERYWHERE = "everywhere"
 
 
@@ -41,16 +42,24 @@ class Right:
         return f"{self.verb} {self.kind.resource}{f'/{self.part}' if self.part else ''}"
 
 
-READ = ("get", "list", "watch")
+FOLLOW = ("list", "watch")
+READ = ("get", *FOLLOW)
+UNSHARED = "its templates are not found, and rollouts that use them are Stalled"
+PILED_UP = "answered requests are not deleted after a week, and pile up"
 PROGRAMMED = "whether a Gateway is programmed is not checked, and a mirror of a part of the requests is refused"
 
 
 def needed() -> Iterator[Right]:
     """Everything but scaling."""
-    for kind in (MODEL_ROLLOUT, SLO_TEMPLATE, ROLLOUT_REQUEST, SERVICE, ENDPOINT_SLICE):
+    for kind in (MODEL_ROLLOUT, ROLLOUT_REQUEST):
         yield from (Right(kind, verb) for verb in READ)
+    for kind in (SLO_TEMPLATE, ENDPOINT_SLICE):
+        yield from (Right(kind, verb) for verb in FOLLOW)
+    yield from (Right(SLO_TEMPLATE, verb, where=Where.TEMPLATES, without=UNSHARED) for verb in FOLLOW)
+    yield from (Right(SERVICE, verb) for verb in ("get", "list"))
     yield Right(MODEL_ROLLOUT, "patch", "status")
     yield Right(ROLLOUT_REQUEST, "patch", "status")
+    yield Right(ROLLOUT_REQUEST, "delete", without=PILED_UP)
     yield Right(EVENT, "create")
     yield from (Right(HTTP_ROUTE, verb) for verb in (*READ, "patch"))
     for kind in (GATEWAY, GATEWAY_CLASS):

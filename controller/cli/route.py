@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from controller.cli.options import STATE_DIR, Name, Output, StateDir, examples
+from controller.cli.options import CLUSTER, STATE_DIR, Context, Kubeconfig, Name, Output, StateDir, examples
 from controller.cli.output import Code, CommandError, OutputFormat, console, emit, reported, working
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from controller.cli.desk import Reach
     from controller.cli.emergency import Ending, Place
 
-PANEL, CLUSTER = "Break glass", "From a cluster"
+PANEL = "Break glass"
 
 
 def register(app: typer.Typer) -> None:
@@ -43,12 +43,8 @@ def route(
     cluster: Annotated[
         bool, typer.Option("--cluster", help="The route is an HTTPRoute of a cluster.", rich_help_panel=CLUSTER)
     ] = False,
-    kubeconfig: Annotated[
-        Path | None, typer.Option("--kubeconfig", help="How to reach it; implies --cluster.", rich_help_panel=CLUSTER)
-    ] = None,
-    context: Annotated[
-        str | None, typer.Option("--context", help="One of its contexts.", rich_help_panel=CLUSTER)
-    ] = None,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
     version: Annotated[
         str | None,
         typer.Option("--version", help="Which one is stable; default: as status.stable says.", rich_help_panel=CLUSTER),

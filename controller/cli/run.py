@@ -1,18 +1,19 @@
 """`tidegate run`: options into settings, then the daemon."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from controller.cli.options import STATE_DIR, Database, StateDir, examples
+from controller.cli.options import CLUSTER, STATE_DIR, Database, StateDir, examples
 from controller.cli.output import Code, CommandError, reported
 
 if TYPE_CHECKING:
     from controller.alerts.settings import ChannelSettings
     from controller.runtime.settings import GitSettings, Settings
 
-GIT, CLUSTER, ALERTS, LOGS = "From git", "From a cluster", "Alerts", "Logs"
+GIT, ALERTS, LOGS = "From git", "Alerts", "Logs"
 LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
@@ -104,13 +105,22 @@ def run(
             help="A dead replica's rollouts are taken over after so long.",
             rich_help_panel=CLUSTER,
         ),
-    ] = 15.0,
+    ] = 12.0,
     lease_namespace: Annotated[
         str,
         typer.Option(
             envvar="TIDEGATE_LEASE_NAMESPACE", help="Where the leases are; default: its own.", rich_help_panel=CLUSTER
         ),
     ] = "",
+    keep_requests: Annotated[
+        float,
+        typer.Option(
+            envvar="TIDEGATE_KEEP_REQUESTS",
+            min=0.1,
+            help="Days after which answered RolloutRequests are deleted; the journal keeps what was asked.",
+            rich_help_panel=CLUSTER,
+        ),
+    ] = 7.0,
     template_namespace: Annotated[
         str,
         typer.Option(
@@ -178,11 +188,11 @@ def run(
     from controller.runtime.settings import ClusterSettings, Settings
 
     named = tuple(namespace or ())
-    leases = (shards, identity, lease_seconds, lease_namespace)
+    more = (shards, identity, lease_seconds, lease_namespace, timedelta(days=keep_requests))
     settings = Settings(
         folders=folders,
         repositories=repositories,
-        cluster=ClusterSettings(kubeconfig, context, named, *leases) if cluster else None,
+        cluster=ClusterSettings(kubeconfig, context, named, *more) if cluster else None,
         template_namespace=template_namespace,
         state_dir=state_dir,
         database=database,

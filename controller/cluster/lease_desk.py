@@ -20,10 +20,29 @@ class LeaseDesk:
         self._listed_at = float("-inf")
         self._is_current = False
 
-    def records(self, at: float, every: float) -> Mapping[int, Record]:
-        """All shards' records. Without a current view they are listed, at most `every` so many seconds (of `at`)."""
+    def records(self, at: float, every: float, doubt: bool = False) -> Mapping[int, Record]:
+        """All shards' records. Without a current view they are listed, at most `every` so many seconds (of `at`).
+
+        In `doubt`, too: a watch that is slow, or half dead, shows for long what was.
+        """
+        documents = self._documents(at, every)
+        if doubt and self._is_current and at - self._listed_at >= every:
+            self._learn(at)
+            documents = self._documents(at, every)
+        return self._read(documents)
+
+    def heard(self) -> Mapping[int, Record] | None:
+        """All shards' records where a current view has them, else None. Costs no request."""
+        try:
+            documents = tuple(self._view.all(LEASE))
+        except ClusterError:
+            return None
+        self._is_current = True
+        return self._read(documents)
+
+    def _read(self, documents: tuple[Document, ...]) -> Mapping[int, Record]:
         found: dict[int, Record] = {}
-        for document in self._documents(at, every):
+        for document in documents:
             number = _number(document, self._namespace)
             if number is not None:
                 known, record = self._fresh.get(number), shard_records.read(document)
@@ -48,8 +67,9 @@ class LeaseDesk:
 
     def pass_on(self, shard: int, record: Record, to: str) -> None:
         """Give it to another, or to nobody (empty)."""
-        steps = shard_records.passing(record, to, record.seconds, record.shards, self._now())
-        self._keep(shard, self._api.patch(self._ref(shard), steps))
+        now = self._now()
+        freed = shard_records.passing(record, "", record.seconds, record.shards, now)
+        self._keep(shard, self._api.patch(self._ref(shard), shard_records.giving(record, to, now) if to else freed))
 
     def ask(self, shard: int, record: Record) -> None:
         """Ask its holder for it."""
@@ -74,6 +94,14 @@ class LeaseDesk:
             self._listed = tuple(self._api.list(LEASE, self._namespace))
             self._listed_at = at
         return self._listed
+
+    def _learn(self, at: float) -> None:
+        self._listed = tuple(self._api.list(LEASE, self._namespace))
+        self._listed_at = at
+        for document in self._listed:
+            number = _number(document, self._namespace)
+            if number is not None:
+                self._view.learn(self._ref(number), document)
 
     def _keep(self, shard: int, document: Document) -> Record:
         self._view.learn(self._ref(shard), document)

@@ -3,71 +3,33 @@
 A replica believes that it holds a shard only while the last renewal that succeeded - counted from *before* the request
 went out - is younger than the lease less a margin. Others take it over only when they saw its record unchanged for the
 whole lease. So there is no moment with two holders, whatever the wall clocks say and whoever is asleep.
+
+A shard that ran out because the API server did not answer is *adrift*: not held, but guarded until its record names
+another.
 """
 
 import threading
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import structlog
 
 from controller.cluster.boottime import boottime
 from controller.cluster.lease_desk import GONE, LeaseDesk
+from controller.cluster.lease_holdings import Held, Leaving
+from controller.cluster.lease_rounds import go_round
+from controller.cluster.lease_settings import Heard, LeaseSettings, undisturbed
 from controller.cluster.shard_plan import Shard, plan
 from controller.cluster.shard_records import PREFIX, Record, shard_of
-from controller.cluster.shard_sight import Sight
-from controller.domain.cluster import LEASE, ClusterError, ConflictError, ObjectRef
+from controller.cluster.shard_sight import Sight, divided_otherwise
+from controller.domain.cluster import LEASE, ClusterError, ClusterUnavailableError, ConflictError, ObjectRef
 from controller.domain.names import RolloutKey
 from controller.ports import ObjectApi, ObjectView
 
 log = structlog.get_logger("leases")
-Heard = Callable[[int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class LeaseSettings:
-    """Times in seconds. All replicas of one namespace need the same `shards`.
-
-    `margin` is what is left of a lease when its holder stops to believe in it: longer than the longest write that was
-    begun while it was held.
-    """
-
-    namespace: str
-    identity: str
-    shards: int = 4
-    lease: float = 15.0
-    renew: float = 5.0
-    margin: float = 3.0
-    retry: float = 1.0
-
-    def __post_init__(self) -> None:
-        if self.shards < 1 or not self.identity or " " in self.identity:
-            raise ValueError("leases need at least one shard, and an identity without spaces")
-        if not 0 < self.renew + self.retry < self.lease - self.margin < self.lease:
-            raise ValueError(
-                f"renew ({self.renew:g} s) and retry ({self.retry:g} s) must fit into lease less margin "
-                f"({self.lease:g} s less {self.margin:g} s), and margin must be more than 0"
-            )
-
-
-@dataclass(slots=True)
-class _Held:
-    """`sent` is when the last successful renewal left; `record` what it wrote."""
-
-    sent: float
-    record: Record
-
-
-@dataclass(slots=True)
-class _Leaving:
-    """Not ours any more, and given to `to` when every write that was begun is over."""
-
-    since: float
-    to: str
-    record: Record
 
 
 class LeasedShards:
@@ -87,13 +49,14 @@ class LeasedShards:
         clock: Callable[[], float] = boottime,
     ) -> None:
         self._view, self._settings, self._clock = view, settings, clock
-        self._gained, self._lost = gained, lost
+        self._gained, self._lost = undisturbed(gained), undisturbed(lost)
         self.me = f"{settings.identity}_{uuid.uuid4().hex[:8]}"
         """Our name in the leases: another process never has it, not even the next one of the same pod."""
         self._desk = LeaseDesk(api, view, settings.namespace, self.me, now)
-        self._sight = Sight(settings.lease)
-        self._held: dict[int, _Held] = {}
-        self._leaving: dict[int, _Leaving] = {}
+        self._sight = Sight(settings.lease, settings.renew)
+        self._held: dict[int, Held] = {}
+        self._leaving: dict[int, Leaving] = {}
+        self._awake = clock()
         self._news, self._ending = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
         self.trouble = ""
@@ -106,6 +69,12 @@ class LeasedShards:
     def holds(self, key: RolloutKey) -> bool:
         """May this process act on it now? Asks nobody."""
         return self._believes(self.shard_of(key), self._clock())
+
+    def guards(self, key: RolloutKey) -> bool:
+        """Is it held, or not held for no other reason than that the API server does not answer? Asks nobody."""
+        shard, now = self.shard_of(key), self._clock()
+        held = self._held.get(shard)
+        return self._believes(shard, now) or (held is not None and held.unanswered and not self._slept(now))
 
     def mine(self) -> frozenset[int]:
         """The shards that are held now."""
@@ -128,11 +97,8 @@ class LeasedShards:
         for shard in tuple(self._held):
             self._forget(shard)
         self._leaving.clear()
-        try:
-            for shard, record in records.items():
-                self._pass_on(shard, record, "")
-        except ClusterError as error:
-            log.warning("shards_not_released", why=str(error), hint="others take them over when their leases run out")
+        for shard, record in records.items():
+            self._release(shard, record)
 
     def tick(self) -> float:
         """One pass; returns the seconds until the next one. Never raises for the cluster's faults."""
@@ -143,14 +109,24 @@ class LeasedShards:
             self._pass()
         except ClusterError as error:
             self._say(str(error))
+            self._without_answer(isinstance(error, ClusterUnavailableError))
         now = self._clock()
         due = min((one.sent + self._settings.renew - now for one in self._held.values()), default=float("inf"))
+        due = min(due, self._sight.next_end(now))
         return self._settings.retry if self.trouble else max(0.01, min(due, self._settings.retry))
 
     def _run(self) -> None:
         while not self._ending.is_set():
             self._news.clear()
-            self._news.wait(self.tick())
+            self._news.wait(self._ticked())
+
+    def _ticked(self) -> float:
+        try:
+            return self.tick()
+        except Exception as error:  # without its thread a process that looks healthy would never hold a shard again
+            log.exception("leases_failed")
+            self._say(f"a fault of our own: {error!r}; it is tried again, please report it with the log")
+            return self._settings.retry
 
     def _heard(self, ref: ObjectRef) -> None:
         if ref.name.startswith(PREFIX):
@@ -163,10 +139,29 @@ class LeasedShards:
     def _fence(self) -> None:
         """We slept, or could not renew: what we held may be another's by now."""
         now = self._clock()
-        for shard in tuple(self._held):
-            if not self._believes(shard, now):
-                log.warning("shard_ran_out", shard=shard)
+        slept, self._awake = self._slept(now), now
+        for shard, held in tuple(self._held.items()):
+            if self._believes(shard, now) or (held.adrift and held.unanswered and not slept):
+                continue
+            held.adrift = held.unanswered and not slept
+            log.warning("shard_ran_out", shard=shard, guarded=held.adrift)
+            if held.adrift:
+                self._lost(shard)
+            else:
                 self._forget(shard)
+
+    def _slept(self, now: float) -> bool:
+        """Who had no turn for a whole lease does not know what happened in it."""
+        return now - self._awake >= self._settings.lease
+
+    def _without_answer(self, nobody: bool) -> None:
+        """Renewals that are due did not go through: `nobody` answered, or somebody refused them."""
+        now = self._clock()
+        for held in self._held.values():
+            held.unanswered = nobody and now - held.sent >= self._settings.renew
+        heard = self._desk.heard()
+        if heard is not None:
+            self._notice({**dict.fromkeys(range(self._settings.shards)), **heard})
 
     def _forget(self, shard: int) -> None:
         if self._held.pop(shard, None) is not None:
@@ -175,15 +170,17 @@ class LeasedShards:
 
     def _pass(self) -> None:
         """What was renewed is safe first; then a look at who has what."""
-        for shard, held in sorted(self._held.items(), key=lambda item: item[1].sent):
-            if self._clock() - held.sent >= self._settings.renew:
-                self._renew(shard, held)
         now = self._clock()
-        records = self._desk.records(now, self._settings.renew)
+        due = [one for one in self._held.items() if now - one[1].sent >= self._settings.renew]
+        due.sort(key=lambda item: item[1].sent)
+        go_round([partial(self._renew, *one) for one in due], self._clock, self._settings.renew / 5)
+        now = self._clock()
+        doubt = self._sight.is_silent(self.me, self._settings.renew + self._settings.retry, now)
+        records = self._desk.records(now, self._settings.renew, doubt)
         known = {**dict.fromkeys(range(self._settings.shards)), **records}
         seen = self._sight.look(known, now)
         self._notice(known)
-        others = self._divided_otherwise(seen, records)
+        others = divided_otherwise(seen, records, self.me, self._settings.shards)
         if others:
             self._say(others)
             self._yield_to(seen, records)
@@ -191,24 +188,29 @@ class LeasedShards:
         self._share({n: self._as_planned(n, seen[n]) for n in range(self._settings.shards)}, known, now)
         self._say("")
 
-    def _renew(self, shard: int, held: _Held) -> None:
+    def _renew(self, shard: int, held: Held) -> None:
         sent = self._clock()
         try:
             held.record = self._desk.renew(shard, held.record)
         except GONE:
             record = self._desk.again(shard)
-            if record is None or record.holder != self.me:
+            if record is None or (record.holder, record.transitions) != (self.me, held.record.transitions):
                 self._forget(shard)
                 return
             sent = self._clock()
             held.record = self._desk.renew(shard, record)
-        held.sent = sent
+        held.sent, held.unanswered = sent, False
+        if held.adrift:
+            held.adrift = False
+            log.info("shard_regained", shard=shard)
+            self._gained(shard)
 
     def _notice(self, known: Mapping[int, Record | None]) -> None:
-        """Somebody else's name in the record of what we hold, or no record any more."""
+        """Somebody else's name in the record of what we hold, or no record any more; or it was another's meanwhile."""
         for shard, held in tuple(self._held.items()):
             record = known.get(shard)
-            if record is not None and record.holder == self.me:
+            between = held.adrift and record is not None and record.transitions != held.record.transitions
+            if record is not None and record.holder == self.me and not between:
                 held.record = record
                 continue
             log.warning("shard_taken_by_another", shard=shard, holder=record.holder if record else "its lease is gone")
@@ -227,7 +229,7 @@ class LeasedShards:
             self._claim(shard, known[shard])
         for shard, to in todo.give.items():
             if (held := self._held.get(shard)) is not None:
-                self._leaving[shard] = _Leaving(self._clock(), to, held.record)
+                self._leaving[shard] = Leaving(self._clock(), to, held.record)
                 self._forget(shard)
         for shard in todo.ask:
             if (record := known[shard]) is not None:
@@ -241,9 +243,17 @@ class LeasedShards:
         except GONE:
             self._desk.again(shard)  # another was faster
             return
-        self._held[shard] = _Held(sent, kept)
+        self._held[shard] = Held(sent, kept)
         log.info("shard_gained", shard=shard)
         self._gained(shard)
+
+    def _release(self, shard: int, record: Record) -> None:
+        """One that cannot be released must not keep the others."""
+        try:
+            self._pass_on(shard, record, "")
+        except ClusterError as error:
+            hint = "others take it over when its lease runs out"
+            log.warning("shard_not_released", shard=shard, why=str(error), hint=hint)
 
     def _hand_over(self, now: float) -> None:
         for shard, leaving in tuple(self._leaving.items()):
@@ -259,17 +269,6 @@ class LeasedShards:
             if fresh is not None and fresh.holder == self.me:
                 with suppress(ConflictError):
                     self._desk.pass_on(shard, fresh, to)
-
-    def _divided_otherwise(self, seen: Mapping[int, Shard], records: Mapping[int, Record]) -> str:
-        """Another replica that lives and maps rollouts to shards in another way: it and we would take the same ones."""
-        for number, one in seen.items():
-            record = records.get(number)
-            if record is not None and one.holder not in ("", self.me) and record.shards != self._settings.shards:
-                return (
-                    f"{one.holder} divides the rollouts into {record.shards} shards, this replica into "
-                    f"{self._settings.shards}: give all the same number; this one waits until that one has ended"
-                )
-        return ""
 
     def _yield_to(self, seen: Mapping[int, Shard], records: Mapping[int, Record]) -> None:
         """Shard 0 decides who is right."""

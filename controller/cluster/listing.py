@@ -18,7 +18,7 @@ from controller.cluster.library import library
 from controller.cluster.objects import ClusterObjects, items, refusal
 from controller.cluster.paths import path_of_kind
 from controller.cluster.refusals import unavailable
-from controller.domain.cluster import ClusterError, ClusterUnavailableError, Document, Kind, ObjectRef
+from controller.domain.cluster import ClusterError, ClusterUnavailableError, Document, ForbiddenError, Kind, ObjectRef
 
 log = structlog.get_logger("cluster")
 Listed = Callable[[Sequence[Document], str], None]
@@ -181,7 +181,7 @@ class Listing:
 
     def _failed(self, error: ClusterError) -> None:
         """Remember it, tell the first of a series, and wait."""
-        if type(error) is not type(self.health.error):
+        if _is_news(error, self.health.error):
             log.warning("view_not_current", kind=self._kind.resource, namespace=self._namespace, why=str(error))
         self.health.error = error
         wait = self._backoff.failed(error.retry_after if isinstance(error, ClusterUnavailableError) else None)
@@ -201,6 +201,11 @@ def slim(kind: Kind, document: dict[str, object]) -> dict[str, object]:
             if isinstance(one, dict):
                 one.pop("fieldsV1", None)
     return document
+
+
+def _is_news(error: ClusterError, before: ClusterError | None) -> bool:
+    """Of another kind; or another right that is missing: each is added by a rule of its own."""
+    return type(error) is not type(before) or (isinstance(error, ForbiddenError) and str(error) != str(before))
 
 
 def _gone() -> Exception:

@@ -1,4 +1,4 @@
-"""Objects of any kind, asked from the API server: get, list, patch, create."""
+"""Objects of any kind, asked from the API server: get, list, patch, create, remove."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -63,6 +63,13 @@ class ClusterObjects:
         whole = {"apiVersion": ref.kind.api_version, "kind": ref.kind.name, **document}
         answer = self._ask("create", ref, "POST", path_of_kind(ref.kind, ref.namespace), None, whole, JSON)
         return _document(answer, "create", ref)
+
+    def remove(self, ref: ObjectRef, uid: str) -> None:
+        """Implements ports.ObjectRemover: delete it, if it is still the one of that uid."""
+        only = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
+        answer = self._ask("delete", ref, "DELETE", path_of(ref), None, only, JSON)
+        if not (answer.status == 404 and _is_about(answer, ref)):
+            _document(answer, "delete", ref)
 
     def _ask(
         self,

@@ -13,6 +13,8 @@ SHARDS = "tidegate.dev/shards"
 """Annotation: into how many shards its holder divides the rollouts."""
 WANTED = "tidegate.dev/wanted-by"
 """Annotation: who asks its holder for it, and when he asked."""
+GIVEN = "tidegate.dev/given"
+"""Annotation: the transition by which it was given. Whoever takes it up makes another one: then it is void."""
 PREFIX = "tidegate-shard-"
 
 
@@ -37,12 +39,18 @@ class Record:
     seconds: float
     shards: int
     wanted: str
+    given: str
     document: Document
 
     @property
     def sign_of_life(self) -> tuple[str, str, str, int]:
         """Changes with every renewal, and only then: that somebody asks for it is no sign of its holder's life."""
         return self.holder, self.acquired, self.renewed, self.transitions
+
+    @property
+    def is_on_its_way(self) -> bool:
+        """Given to its holder, who has not taken it up: nobody acts on it yet, and he may never do."""
+        return bool(self.holder) and self.given == str(self.transitions)
 
     @property
     def wanted_by(self) -> str:
@@ -63,6 +71,7 @@ def read(document: Document) -> Record:
         float(_whole(spec.get("leaseDurationSeconds"))),
         int(shards) if shards.isdecimal() else 0,
         text(notes, WANTED),
+        text(notes, GIVEN),
         document,
     )
 
@@ -79,9 +88,14 @@ def renewal(record: Record, now: datetime) -> Sequence[Operation]:
 
 
 def passing(record: Record, holder: str, seconds: float, shards: int, now: datetime) -> Sequence[Operation]:
-    """From its holder to another, or to nobody (empty): claimed, given, or released."""
-    spec = _spec(holder, seconds, record.transitions + 1, _time(now), _time(now))
-    return [_unchanged(record), _notes(record, {SHARDS: str(shards)}, WANTED), Operation("add", "/spec", spec)]
+    """To who writes it, or to nobody (empty): claimed, or released."""
+    return _passing(record, holder, seconds, now, {SHARDS: str(shards)})
+
+
+def giving(record: Record, to: str, now: datetime) -> Sequence[Operation]:
+    """From its holder to another, who is to take it up."""
+    notes = {SHARDS: str(record.shards), GIVEN: str(record.transitions + 1)}
+    return _passing(record, to, record.seconds, now, notes)
 
 
 def asking(record: Record, who: str, now: datetime) -> Sequence[Operation]:
@@ -93,9 +107,16 @@ def _unchanged(record: Record) -> Operation:
     return Operation("test", "/metadata/resourceVersion", revision(record.document))
 
 
-def _notes(record: Record, more: Mapping[str, str], without: str = "") -> Operation:
+def _passing(
+    record: Record, holder: str, seconds: float, now: datetime, notes: Mapping[str, str]
+) -> Sequence[Operation]:
+    spec = _spec(holder, seconds, record.transitions + 1, _time(now), _time(now))
+    return [_unchanged(record), _notes(record, notes, WANTED, GIVEN), Operation("add", "/spec", spec)]
+
+
+def _notes(record: Record, more: Mapping[str, str], *without: str) -> Operation:
     old = section(section(record.document, "metadata"), "annotations")
-    kept = {name: value for name, value in old.items() if name != without}
+    kept = {name: value for name, value in old.items() if name not in without}
     return Operation("add", "/metadata/annotations", {**kept, **more})
 
 

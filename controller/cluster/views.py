@@ -165,5 +165,5 @@ def _because(error: ClusterError | None) -> str:
 def _call(changed: Changed, ref: ObjectRef) -> None:
     try:
         changed(ref)
-    except Exception:
+    except Exception:  # one listener's mistake must not end the watch for the others
         log.exception("view_listener_failed", object=str(ref))

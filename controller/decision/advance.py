@@ -8,6 +8,7 @@ from controller.analysis.lateness import ENOUGH
 from controller.analysis.proof import MIN_SAMPLES
 from controller.decision.begin import RECOUNTING, enter_stage
 from controller.decision.guard import roll_back
+from controller.decision.guarding import standstill
 from controller.decision.strength import too_weak
 from controller.decision.traffic import hold
 from controller.decision.trust import earn
@@ -36,8 +37,8 @@ def advance(turn: Turn) -> Turn:
         return _begin_stage(turn)
     if next(_missing(turn), None) is not None:
         return _waiting(turn)
-    if turn.run.spec.suspend:
-        return turn.say("suspended: nothing advances, the guard goes on")
+    if still := standstill(turn, "suspended: nothing advances, the guard goes on"):
+        return turn.say(still)
     weak = too_weak(turn) if turn.run.stage + 1 < len(turn.run.spec.stages) else None
     if weak is not None:
         return turn.say(weak)
@@ -134,7 +135,7 @@ def _duration(left: timedelta) -> str:
 def _waiting(turn: Turn) -> Turn:
     stage, since = turn.run.current, turn.run.stage_since
     assert since is not None
-    if turn.now - since < stage.max_duration:
+    if turn.seen.rebuilding or turn.now - since < stage.max_duration:
         return turn.waits(lambda: "waiting for " + "; ".join(whats_missing(turn)))
     missing = whats_missing(turn)
     turn = turn.say("waiting for " + "; ".join(missing))

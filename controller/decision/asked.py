@@ -26,7 +26,8 @@ def answer(turn: Turn) -> Turn:
     """Rule for every phase: all pending requests in the order they came."""
     for request in turn.seen.requests:
         before = len(turn.notices)
-        turn = replace(_ANSWERS[request.ask](turn, request), settled=(*turn.settled, request.id))
+        reply = _not_now if turn.seen.guarding and _goes_on(request) else _ANSWERS[request.ask]
+        turn = replace(reply(turn, request), settled=(*turn.settled, request.id))
         turn = _signed(turn, request, before)
     return turn
 
@@ -35,6 +36,15 @@ def _signed(turn: Turn, request: OperatorRequest, before: int) -> Turn:
     """What was told for a request names it: the journal then says, for ever, that it was counted."""
     mine = (replace(one, facts={**one.facts, "request": request.id}) for one in turn.notices[before:])
     return replace(turn, notices=(*turn.notices[:before], *mine))
+
+
+def _goes_on(request: OperatorRequest) -> bool:
+    """Could it raise or begin something?"""
+    return request.ask in (Ask.RESUME, Ask.RETRY) or (request.ask is Ask.REVIEW and request.argument != "confirm")
+
+
+def _not_now(turn: Turn, request: OperatorRequest) -> Turn:
+    return _refuse(turn, request, f"{turn.seen.guarding}; ask again when it is back")
 
 
 def _refuse(turn: Turn, request: OperatorRequest, why: str) -> Turn:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from controller.analysis import streams
 from controller.decision.guard import roll_back
+from controller.decision.stable import stalled
 from controller.decision.turn import Turn, loading
 from controller.domain.decision import Reason, Severity
 from controller.domain.edits import loosened
@@ -18,11 +19,11 @@ def follow_spec(turn: Turn) -> Turn:
         return end_run(turn, Cause.REVERTED, f"the rollout {turn.run.spec.key} was deleted")
     trouble = spec_trouble(turn.seen.spec, turn.run.spec)
     if trouble is not None:
-        return _stall(turn, trouble)
+        return stalled(turn, trouble)
     spec = turn.seen.spec.spec
     assert spec is not None
     if turn.seen.route_conflict is not None:
-        return _stall(turn, turn.seen.route_conflict)
+        return stalled(turn, turn.seen.route_conflict)
     if spec.content_hash == turn.run.spec.content_hash:
         return _unstall(turn)
     return _edited(turn, spec)
@@ -35,13 +36,6 @@ def spec_trouble(seen: SpecSeen, pinned: ModelRollout) -> str | None:
     if seen.problems:
         return f"the spec is broken, the last good one stays in force: {seen.problems[0]}"
     return None
-
-
-def _stall(turn: Turn, why: str) -> Turn:
-    if turn.position.phase is Phase.STALLED:
-        return turn.say(why)
-    turn = turn.tell(Reason.STALLED, Severity.WARN, why=why)
-    return turn.at(phase=Phase.STALLED, resume_phase=turn.position.phase, message=why)
 
 
 def _unstall(turn: Turn) -> Turn:
@@ -66,7 +60,7 @@ def _edited(turn: Turn, spec: ModelRollout) -> Turn:
     if candidate.name != run.candidate or candidate.digest != run.digest:
         return end_run(turn, Cause.SUPERSEDED, f"{spec.version} should serve now")
     if spec.find(run.stable) is None:
-        return _stall(turn, f"{run.stable} still serves but is not in spec.versions any more; put it back")
+        return stalled(turn, f"{run.stable} still serves but is not in spec.versions any more; put it back")
     if spec.mode is not run.spec.mode:
         return end_run(turn, Cause.EDITED, f"mode is {spec.mode.value} now")
     looser = loosened(run.spec, spec)

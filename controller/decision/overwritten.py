@@ -20,6 +20,10 @@ def before_restoring(turn: Turn) -> Split | None:
     route, run = turn.route, turn.position.run
     if route is None or route.overwritten_by is None or route.table is None or run is None or not stood(turn):
         return None
+    if turn.seen.guarding:  # another process may act by now: nothing is corrected upwards
+        return None
+    if turn.seen.break_glass is not None:  # a person sent everything home before the tool wrote
+        return None
     if turn.evidence is None or blind_now(turn.evidence) or turn.seen.spec.problems or turn.seen.spec.deleted:
         return None
     if any(turn.judgement.breach(kind) is not None for kind in (OnBreach.ROLLBACK, OnBreach.HOLD)):

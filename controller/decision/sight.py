@@ -63,6 +63,8 @@ def _tell_once(turn: Turn, slo: str, cause: Blindness) -> Turn:
 def _sight_back(turn: Turn) -> Turn:
     if turn.position.phase is not Phase.HELD or turn.position.held is not HeldCause.BLIND or not turn.seen.measured:
         return turn
+    if turn.run.withdrawn and turn.seen.guarding:
+        return turn.say(turn.seen.guarding)
     weak = too_weak(turn) if turn.run.withdrawn else None
     if weak is not None:
         return turn.say(weak)

@@ -6,7 +6,7 @@ from controller.analysis import judge as judging
 from controller.analysis import streams
 from controller.analysis.accumulate import Scope
 from controller.analysis.rebuild import answers_in
-from controller.decision.clock import no_future, no_future_evidence
+from controller.decision.clock import knows, no_future, no_future_evidence, stage_anew
 from controller.decision.decide import decide
 from controller.decision.trust import lapse
 from controller.decision.turn import Turn, loading
@@ -25,12 +25,16 @@ def tick(position: Position, evidence: Evidence | None, seen: Observation) -> De
     run = position.run
     if seen.rebuilding and (evidence is None or run is None or evidence.digest != run.digest):
         return decide(Turn(position, evidence, Judgement(), seen, lapsed))
+    missed = run is not None and not knows(evidence, run)
     evidence, told = _found_again(position, evidence, seen)
     told = (*lapsed, *told)
     watched = position.under_way or (position.guarded and evidence is not None and run is not None)
     if run is None or not watched or (not position.under_way and evidence and evidence.digest != run.digest):
         return decide(Turn(position, evidence, Judgement(), seen, told))
     mine, told = _evidence(evidence, run, seen, told)
+    if missed:
+        run, mine = stage_anew(run, mine, seen.now)
+        position = replace(position, run=run)
     if not seen.measured:
         return decide(Turn(position, mine, judging.verdicts(mine, run.spec), seen, told))
     mine, judgement = judging.judge(mine, seen.measurements, seen.series, scope(position, run, seen))

@@ -1,28 +1,21 @@
 """Reality against intent: exposure, verification, drift, and what may be written. Correction only ever lowers."""
 
-import math
 from dataclasses import replace
 from datetime import timedelta
 from functools import lru_cache
 
+from controller.decision.guarding import may_be_anothers, may_write
 from controller.decision.overwritten import before_restoring, stood
+from controller.decision.share import NOTHING, counted_since, share_rejected
 from controller.decision.turn import Turn, split_for
 from controller.domain.decision import Reason, Severity
-from controller.domain.names import VersionName
 from controller.domain.rollout import StageKind
 from controller.domain.state import HeldCause, Phase, TrafficMark
-from controller.domain.traffic import RequestCounts, RouteSeen, RouteTable, Split
+from controller.domain.traffic import RouteSeen, RouteTable, Split
 
 QUIET = timedelta(seconds=1)
 """How long no candidate request may be counted before zero is verified."""
 OVERDUE = timedelta(seconds=30)
-FLOOR = 1e-3
-"""Shares this close are the same: requests of the split before may still be under way."""
-LOG_REJECT = math.log(2 / 1e-6)
-CLUSTERED = 20.0
-"""With sticky conversations requests come in clusters: the share test counts this many requests as one."""
-
-NOTHING = RequestCounts()
 
 table_of = lru_cache(maxsize=1024)(Split.table)
 """Remembered: every pass asks twice for the same few."""
@@ -127,39 +120,16 @@ def _why_unverified(turn: Turn, mark: TrafficMark) -> str:
     return "requests of the candidate are still being counted"
 
 
-def share_rejected(mark: TrafficMark, route: RouteSeen, sticky: bool) -> bool:
-    """Is the measured share incompatible with the weight at p < 1e-6? (Chernoff bound, valid at any count.)"""
-    if mark.epoch != route.epoch or mark.split.candidate is None:
-        return False
-    candidate = _since(mark, route, mark.split.candidate)
-    whole = candidate + _since(mark, route, mark.split.stable)
-    if whole <= 0 or mark.split.cohort:
-        return False
-    units = whole / (CLUSTERED if sticky else 1.0)
-    return units * _divergence(candidate / whole, mark.split.weight / 100) > LOG_REJECT
-
-
-def _since(mark: TrafficMark, route: RouteSeen, version: VersionName) -> int:
-    return route.counts.get(version, NOTHING).live - mark.start_counts.get(version, NOTHING).live
-
-
-def _divergence(seen: float, wanted: float) -> float:
-    """Kullback-Leibler divergence of two Bernoulli rates, in nats; within FLOOR there is none."""
-    if abs(seen - wanted) <= FLOOR:
-        return 0.0
-    wanted = min(max(wanted, FLOOR), 1 - FLOOR)
-    terms = ((seen, wanted), (1 - seen, 1 - wanted))
-    return math.fsum(s * math.log(s / w) for s, w in terms if s > 0)
-
-
 def check_share(turn: Turn) -> Turn:
     """A verified stage whose measured share goes wrong: more than allowed withdraws, less holds; both page."""
     mark, route = turn.position.traffic, turn.route
     if mark is None or route is None or mark.verified_at is None or turn.observing:
         return turn
+    if may_be_anothers(turn, mark) and route.table != table_of(mark.split):
+        return turn
     if not mark.split.exposes() or not share_rejected(mark, route, _is_sticky(turn)):
         return turn
-    candidate, stable = (_since(mark, route, v) for v in (turn.run.candidate, turn.run.stable))
+    candidate, stable = (counted_since(mark, route, v) for v in (turn.run.candidate, turn.run.stable))
     share = candidate / max(1, candidate + stable)
     if not mark.overdue:
         turn = turn.tell(Reason.SHARE_REJECTED, Severity.PAGE, weight=mark.split.weight, share=round(share * 100, 2))
@@ -178,13 +148,14 @@ def correct_drift(turn: Turn) -> Turn:
     mark, route = turn.position.traffic, turn.route
     if mark is None or route is None or turn.observing or route.table == table_of(mark.split):
         return turn
-    before = table_of(mark.before) if mark.before else None
-    if mark.accepted_at is None and route.table == before and turn.seen.break_glass is None:
+    if _on_its_way(turn, mark, route):
         return turn
     restored = _restore(turn, mark, route)
     if restored is not None:
         return restored
     if route.table is not None and route.table.exposes_more(mark.split.table(), turn.run.candidate):
+        if may_be_anothers(turn, mark):
+            return turn
         if raises(mark.split, route.table):
             return _adopt_lower(turn, mark, route.table)
         if mark.verified_at is None:
@@ -192,6 +163,14 @@ def correct_drift(turn: Turn) -> Turn:
         turn = turn.tell(Reason.DRIFT_CORRECTED, Severity.WARN, found=describe(route.table))
         return turn.at(traffic=replace(mark, verified_at=None, applied_at=turn.now, overdue=False))
     return _adopt_lower(turn, mark, route.table)
+
+
+def _on_its_way(turn: Turn, mark: TrafficMark, route: RouteSeen) -> bool:
+    """Is the route still what it was when the split was wanted? Over a stage that stood: and still the tool's work."""
+    before = table_of(mark.before) if mark.before else None
+    if mark.accepted_at is not None or route.table != before or turn.seen.break_glass is not None:
+        return False
+    return route.overwritten_by is not None or not stood(turn) or not raises(mark.split, route.table)
 
 
 def _restore(turn: Turn, mark: TrafficMark, route: RouteSeen) -> Turn | None:
@@ -255,10 +234,13 @@ def to_write(turn: Turn) -> Split | None:
     """The split to write now, or None.
 
     Lowering is written whenever it is not known to be held already. Raising is written only to complete a decided
-    raise: the data plane still holds exactly what was routed before, and nothing was confirmed since.
+    raise: the data plane still holds exactly what was routed before, and nothing was confirmed since. What a tool
+    lowered is looked at anew each time: between the decision and a write that works, the guard may have gone blind.
     """
     mark = turn.position.traffic
     if mark is None or turn.observing:
+        return None
+    if not may_write(turn, mark):
         return None
     route, wanted = turn.route, table_of(mark.split)
     if route is None:
@@ -269,8 +251,8 @@ def to_write(turn: Turn) -> Split | None:
         return mark.split
     before = table_of(mark.before) if mark.before else None
     fresh = mark.accepted_at is None and route.table == before
-    again = route.overwritten_by is not None and stood(turn)
-    return mark.split if fresh and (again or turn.position.phase is Phase.PROGRESSING) else None
+    allowed = before_restoring(turn) is not None if stood(turn) else turn.position.phase is Phase.PROGRESSING
+    return mark.split if fresh and allowed else None
 
 
 def _only_roles_changed(mark: TrafficMark) -> bool:

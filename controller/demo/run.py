@@ -7,47 +7,28 @@ import socket
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
 
 from controller.demo import facts, programs, rollout
 from controller.demo.processes import Processes, Program, Running
-from controller.demo.talk import ask
+from controller.demo.watching import (
+    RATE,
+    RUN_LIMIT,
+    Show,
+    View,
+    alerts,
+    answers,
+    as_expected,
+    follow,
+    keep_on,
+    wait,
+    watch,
+)
 from controller.traffic.envoy_process import stop_envoy
-from controller.web.client import DaemonRefusedError, DaemonUnavailableError, stream
-
-RATE = 100.0
-RUN_LIMIT = 150.0
-View = dict[str, object]
-
-
-class Show(Protocol):
-    """Who shows the demo: a terminal or a pipe."""
-
-    def note(self, text: str) -> None:
-        """One thing that happens now."""
-        ...
-
-    def view(self, view: Mapping[str, object]) -> None:
-        """The rollout as it is now."""
-        ...
-
-    def alert(self, payload: Mapping[str, object]) -> None:
-        """An alert, as the Slack webhook received it."""
-        ...
-
-    def result(self, result: Mapping[str, object]) -> None:
-        """How it ended."""
-        ...
-
-
-class DemoError(Exception):
-    """The demo could not go on; says what happened and where the logs are."""
 
 
 @dataclass(slots=True)
@@ -69,6 +50,10 @@ class Stage:
     def state_dir(self) -> Path:
         return self.folder / "state"
 
+    def gone(self) -> Mapping[str, int]:
+        """What ended by itself and should not have."""
+        return self.processes.ended()
+
     def want(self, version: str) -> None:
         """Edit the rollout's file: replaced whole, as an editor or git would."""
         target = self.folder / "rollouts" / "support-bot.yaml"
@@ -83,13 +68,12 @@ def main(show: Show, keep: bool = False, limit: float = RUN_LIMIT) -> int:
         try:
             _raise_curtain(stage, show)
             runs = [_play(stage, show, "v12", limit), _play(stage, show, "v13", limit)]
-            alerts = _alerts(stage, show, len(runs))
-            show.result({"runs": runs, "alerts": alerts})
+            show.result({"runs": runs, "alerts": alerts(stage, show, len(runs))})
             if keep:
                 _keep(stage, show)
         finally:
             stop_envoy(str(stage.envoy_dir))
-    return 0 if _as_expected(runs) else 1
+    return 0 if as_expected(runs) else 1
 
 
 @contextmanager
@@ -130,11 +114,11 @@ def _raise_curtain(stage: Stage, show: Show) -> None:
     show.note("starting `tidegate run` on a folder with one rollout: v11 serves, v12 should")
     stage.want("v12")
     _start_daemon(stage)
-    _wait(lambda: _answers(ports.listen), 30, "Envoy to answer with v11", stage)
+    wait(lambda: answers(ports.listen), 30, "Envoy to answer with v11", stage)
     show.note(f"Envoy serves v11 on 127.0.0.1:{ports.listen}; customers send {RATE:.0f} chat requests a second")
     url = f"http://127.0.0.1:{ports.listen}"
     processes.start(programs.client(url, rate=RATE, duration=1800.0, seed=7), wait=False)
-    threading.Thread(target=_follow, args=(stage,), name="follow", daemon=True).start()
+    threading.Thread(target=follow, args=(stage, rollout.NAME), name="follow", daemon=True).start()
 
 
 def _start_daemon(stage: Stage) -> Running:
@@ -149,64 +133,12 @@ def _start_daemon(stage: Stage) -> Running:
     return stage.processes.start(Program("tidegate", argv, health=None, grace=6.0), wait=False)
 
 
-def _answers(port: int) -> bool:
-    body = {"model": "support-bot", "messages": [{"role": "user", "content": "ping"}]}
-    return ask(port, "POST", "/v1/chat/completions", body, timeout=2.0).status == 200
-
-
-def _wait(ready: Callable[[], bool], seconds: float, what: str, stage: Stage) -> None:
-    deadline = time.monotonic() + seconds
-    while not ready():
-        _check_alive(stage)
-        if time.monotonic() > deadline:
-            raise DemoError(f"waited {seconds:.0f} s for {what}; the logs: {_tail(stage)}")
-        time.sleep(0.1)
-
-
-def _check_alive(stage: Stage) -> None:
-    ended = stage.processes.ended()
-    if ended:
-        raise DemoError(f"ended too early: {ended}; the logs: {_tail(stage)}")
-
-
-def _tail(stage: Stage) -> str:
-    log = stage.folder / "logs" / "tidegate.log"
-    return log.read_text(errors="replace")[-2000:] if log.exists() else "none"
-
-
-def _follow(stage: Stage) -> None:
-    """Keep the newest view of the rollout, as any other user of the socket would."""
-    while True:
-        try:
-            for view in stream(stage.state_dir / "tidegate.sock", "watch", {"name": rollout.NAME}):
-                stage.view = view
-                stage.fresh.set()
-        except (DaemonUnavailableError, DaemonRefusedError):
-            time.sleep(0.2)
-
-
 def _play(stage: Stage, show: Show, version: str, limit: float) -> View:
     """Want `version` and watch until its run is over."""
     if version != "v12":
         stage.want(version)
     show.note(f"the line `version: {version}` is saved; from here on Tidegate is on its own")
-    deadline = time.monotonic() + limit
-    while not (ended := _ended(stage.view, version)):
-        _check_alive(stage)
-        if time.monotonic() > deadline:
-            raise DemoError(f"{version} was undecided after {limit:.0f} s: {stage.view.get('message')}; {_tail(stage)}")
-        if stage.fresh.wait(1.0):
-            stage.fresh.clear()
-            show.view(stage.view)
-    show.view(stage.view)
-    return _outcome(stage, version, ended)
-
-
-def _ended(view: View, version: str) -> str | None:
-    run = view.get("run")
-    if not isinstance(run, dict) or run.get("candidate") != version:
-        return None
-    return {"Completed": "promoted", "RolledBack": "rolled_back"}.get(str(view.get("phase")))
+    return _outcome(stage, version, watch(stage, show, version, limit))
 
 
 def _outcome(stage: Stage, version: str, outcome: str) -> View:
@@ -229,35 +161,10 @@ def _seconds(start: object, end: object) -> float | None:
     return round((datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds(), 2)
 
 
-def _alerts(stage: Stage, show: Show, least: int) -> list[object]:
-    """What the Slack receiver got; the rollback's alert may be a second behind the rollback."""
-    _wait(lambda: len(_messages(stage)) > least, 15, "the alerts to arrive", stage)
-    messages = _messages(stage)
-    for message in messages:
-        if isinstance(message, dict):
-            show.alert(message)
-    return messages
-
-
-def _messages(stage: Stage) -> list[object]:
-    said = ask(stage.slack, "GET", "/messages")
-    found = said.json().get("messages") if said.status == 200 else []
-    return found if isinstance(found, list) else []
-
-
 def _keep(stage: Stage, show: Show) -> None:
     show.note(
         f"everything keeps running: chat at http://127.0.0.1:{stage.ports.listen}, Envoy's admin at"
         f" http://127.0.0.1:{stage.ports.admin}, the rollout in {stage.folder / 'rollouts'}; try"
         f" `tidegate get --state-dir {stage.state_dir}`; Ctrl-C ends it"
     )
-    while not stage.processes.ended():
-        if stage.fresh.wait(1.0):
-            stage.fresh.clear()
-            show.view(stage.view)
-
-
-def _as_expected(runs: list[View]) -> bool:
-    v12, v13 = runs
-    good = v12["outcome"] == "promoted" and v12["candidate_share_verified"] == 100.0
-    return good and v13["outcome"] == "rolled_back" and v13["candidate_share_verified"] == 0.0
+    keep_on(stage, show)

@@ -104,7 +104,9 @@ class Observation:
     `rebuilding`: missing evidence is being counted anew; nothing is judged, and nothing goes up, until it is there.
     `recorded` are the roles of the last split that Tidegate itself wrote to the route; asked only when nothing that is
     stored says what is stable. `stable_endpoints` are ready; None: stable has none that could be counted.
-    `wordless`: nobody reads what is waited for, unless asked (`Decision.waits_for`).
+    `wordless`: nobody reads what is waited for, unless asked (`Decision.waits_for`). `guarding`: why only the guard may
+    act, nothing is raised and nothing begins, because another process may act by now; empty: everything may.
+    `storeless`: then, too, nobody can be asked what that other one wrote.
     """
 
     now: datetime
@@ -125,3 +127,5 @@ class Observation:
     recorded: Split | None = None
     stable_endpoints: int | Unknown | None = None
     wordless: bool = False
+    guarding: str = ""
+    storeless: bool = False

@@ -39,7 +39,7 @@ class Background(Generic[T]):
     def _run(self) -> None:
         try:
             self.answer = self._work()
-        except Exception:
+        except Exception:  # it ends a thread that nobody joins: said here or nowhere
             log.exception("background_failed", work=threading.current_thread().name)
         finally:
             self._done.set()

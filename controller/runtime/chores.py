@@ -1,6 +1,6 @@
 """Beside the passes: sampling, reading sources, delivering alerts, mending the store, forgetting old rows."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from datetime import timedelta
 from functools import partial
 
@@ -75,17 +75,19 @@ class Chores:
 
         So nobody's ticks are further apart than before.
         """
+        listening = self._house.watch.listeners(server)
         station, waiting = self._house.watch.stations().get(server), self._house.watch.waiting(server)
         if station is None or station.interval is None or not waiting:
             return
+        others = set(listening) - set(waiting)  # whoever comes while it is asked is asked for too, and is to hear of it
         latest = station.sampler.latest
         if latest is not None and self._house.clock.now() - latest.snapshot.at >= station.interval * EARLY:
             self._ticker.hasten(name)
         else:
-            self.sample(server, waiting)
+            self.sample(server, but=others)
 
-    def sample(self, server: MetricServer, only: Sequence[RolloutKey] | None = None) -> None:
-        """Ask one server for everybody, then wake them, or `only` some."""
+    def sample(self, server: MetricServer, but: Collection[RolloutKey] = ()) -> None:
+        """Ask one server for everybody, then wake them, `but` for some."""
         sampler = self._house.watch.of(server)
         if sampler is None:
             return
@@ -102,8 +104,9 @@ class Chores:
         else:
             self._house.health.ok(name)
         self._once(name, problems[0] if problems else None)
-        for key in self._house.watch.listeners(server) if only is None else only:
-            self._dispatcher.wake(key)
+        for key in self._house.watch.listeners(server):
+            if key not in but:
+                self._dispatcher.wake(key)
 
     def _once(self, name: str, trouble: str | None) -> None:
         """One log line per cause, not per tick."""

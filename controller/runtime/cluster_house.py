@@ -3,22 +3,25 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Protocol
 
 from controller.domain.cluster import MODEL_ROLLOUT, ClusterError, ObjectRef
 from controller.domain.names import RolloutKey
-from controller.ports import Clock, ObjectApi, ObjectView, Shards, Store
+from controller.ports import Clock, KindFinder, ObjectApi, ObjectRemover, ObjectView, Shards, Store
+from controller.runtime.answered import KEPT, Answered
 from controller.runtime.asked_in_cluster import Requests
 from controller.runtime.book import Book
 from controller.runtime.cluster_routes import ClusterRoutes, rollouts_on
 from controller.runtime.cluster_writer import ClusterWriter
 from controller.runtime.desk import ClusterDesk
 from controller.runtime.scaling import ClusterWorkloads
-from controller.runtime.sharing import Alone, Heirs, Sharing
+from controller.runtime.sharing import GUARDING_ONLY, Alone, Heirs, Sharing
 from controller.runtime.statuses import Statuses
 from controller.runtime.watch import Watch
 from controller.telemetry.health import Health
 
+LEASES = "leases"
 GIVE_BACK = 2.0
 """Seconds that a stop waits for the leases to be released; unreleased, they run out."""
 
@@ -70,11 +73,19 @@ class ShardNews:
         self.on_lost(shard)
 
 
+class Doors(ObjectApi, ObjectRemover, Protocol):
+    """All that is asked of the API server."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """An open cluster. `identity` is this process's name among replicas; `close` ends the watches."""
+    """An open cluster. `identity` is this process's name among replicas; `close` ends the watches.
 
-    api: ObjectApi
+    Answered requests are deleted after `keep_requests`.
+    """
+
+    api: Doors
+    kinds: KindFinder
     view: ObjectView
     routes: ClusterRoutes
     identity: str = "tidegate"
@@ -82,6 +93,7 @@ class Cluster:
     keeper: Keeper = field(default_factory=AloneKeeper)
     news: ShardNews = field(default_factory=ShardNews)
     close: Callable[[], None] = lambda: None
+    keep_requests: timedelta = KEPT
 
     def keep(self) -> None:
         """Begin to hold shards, once."""
@@ -102,7 +114,7 @@ class Cluster:
             ours = self.view.get(ObjectRef(MODEL_ROLLOUT, key.namespace, key.name)) is None
         except ClusterError:
             ours = False
-        return ours or self.keeper.holds(key)
+        return ours or self.keeper.guards(key)
 
 
 def open_desk(
@@ -123,8 +135,9 @@ def open_desk(
     desk = ClusterDesk(
         cluster.view, writer, Statuses(writer, clock, sharing.holds), sharing, cluster.identity, cluster.namespaces,
         requests, cluster.keep, cluster.give_back,
+        Answered(cluster.api, cluster.view, sharing, clock, health, cluster.keep_requests).tidy,
     )  # fmt: skip
-    _listen(cluster, sharing, desk)
+    _listen(cluster, sharing, desk, health)
     cluster.routes.changed = lambda route: _look_at(route, book, desk)
     return sharing, desk
 
@@ -134,7 +147,7 @@ def open_workloads(
 ) -> ClusterWorkloads:
     """Who scales versions up and down. Nothing is asked before `ClusterWorkloads.start`."""
     return ClusterWorkloads(
-        cluster.api, cluster.view, book, sharing.holds, clock, health, cluster.namespaces, observe_only
+        cluster.api, cluster.kinds, cluster.view, book, sharing.holds, clock, health, cluster.namespaces, observe_only
     )
 
 
@@ -144,11 +157,33 @@ def _look_at(route: ObjectRef, book: Book, desk: ClusterDesk) -> None:
         desk.wake(key)
 
 
-def _listen(cluster: Cluster, sharing: Sharing, desk: ClusterDesk) -> None:
-    """A shard that comes back was away for a moment: what we believed of its rollouts is forgotten first."""
+def _listen(cluster: Cluster, sharing: Sharing, desk: ClusterDesk, health: Health) -> None:
+    """A shard that comes back was away for a moment: what we believed of its rollouts is forgotten first.
 
-    def let_go(shard: int) -> None:
-        sharing.lost(lambda key: cluster.keeper.shard_of(key) == shard)
+    One that only ran out goes on being guarded.
+    """
+
+    def of(shard: int) -> Callable[[RolloutKey], bool]:
+        return lambda key: cluster.keeper.shard_of(key) == shard
+
+    def told() -> None:
+        if sharing.adrift(lambda _: True):
+            health.trouble(LEASES, f"{GUARDING_ONLY}; nothing goes up")
+        else:
+            health.ok(LEASES)
+
+    def gained(shard: int) -> None:
+        sharing.lost(of(shard))
+        told()
         desk.shards_moved()
 
-    cluster.news.on_lost = cluster.news.on_gained = let_go
+    def lost(shard: int) -> None:
+        mine = of(shard)
+        adrift = sharing.adrift(mine)
+        sharing.lost(lambda key: mine(key) and key not in adrift)
+        told()
+        desk.shards_moved()
+        for key in adrift:
+            desk.wake(key)
+
+    cluster.news.on_lost, cluster.news.on_gained = lost, gained

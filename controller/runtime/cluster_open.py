@@ -4,7 +4,9 @@ import os
 import socket
 
 from controller.cluster.connect import Access, Told, connect
-from controller.cluster.leases import LeasedShards, LeaseSettings
+from controller.cluster.discovery import Discovery
+from controller.cluster.lease_settings import LeaseSettings
+from controller.cluster.leases import LeasedShards
 from controller.cluster.objects import ClusterObjects, told_nobody
 from controller.cluster.views import ClusterViews
 from controller.ports import Clock
@@ -24,6 +26,7 @@ def open_cluster(settings: ClusterSettings, clock: Clock, told: Told = told_nobo
     keeper = _keeper(settings, connection.namespace, identity, view, news, clock, told)
     return Cluster(
         api=api,
+        kinds=Discovery(connection, told),
         view=view,
         routes=ClusterRoutes(api, view, settings.namespaces),
         identity=identity,
@@ -31,6 +34,7 @@ def open_cluster(settings: ClusterSettings, clock: Clock, told: Told = told_nobo
         keeper=keeper,
         news=news,
         close=view.close,
+        keep_requests=settings.keep_requests,
     )
 
 
@@ -49,7 +53,7 @@ def _keeper(
     seconds = settings.lease_seconds
     leases = LeaseSettings(
         settings.lease_namespace or namespace, identity, settings.shards, seconds,
-        renew=seconds / 3, margin=seconds / 5, retry=min(1.0, seconds / 15),
+        renew=seconds * 5 / 12, margin=seconds / 5, retry=min(1.0, seconds / 15),
     )  # fmt: skip
     access = Access(settings.kubeconfig, settings.context, seconds / 8, seconds / 6, seconds / 5)
     return LeasedShards(ClusterObjects(connect(access), told), view, leases, clock.now, news.gained, news.lost)

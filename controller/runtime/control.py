@@ -122,7 +122,7 @@ class Control:
         if not reason:
             raise RequestRefusedError(f"say why: tidegate {ask.value} {held.key.name} --reason '...'")
         argument = str(request.args.get("argument") or "")[:100]
-        if not self._house.sharing.holds(held.key):
+        if not self._house.sharing.guards(held.key):
             raise RequestRefusedError(f"another replica guards {held.key}: ask there, or by a RolloutRequest")
         now = self._house.clock.now()
         identity = f"{now.isoformat()}/{next(self._ids)}"

@@ -12,6 +12,7 @@ from controller.runtime.bootstrap import furnish, lay
 from controller.runtime.chores import Chores
 from controller.runtime.control import Control
 from controller.runtime.dispatch import Dispatcher
+from controller.runtime.footprint import few_heaps, settled
 from controller.runtime.front import Front
 from controller.runtime.groundwork import Groundwork
 from controller.runtime.house import House
@@ -86,6 +87,7 @@ class Daemon:
 
 def run(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT. A database that cannot be read is waited for, with every candidate withdrawn."""
+    few_heaps()
     set_up(settings.log_level, settings.log_format)
     done = _until_told()
     ground = lay(settings)
@@ -109,6 +111,7 @@ def _serve(daemon: Daemon, done: threading.Event) -> None:
     except BaseException:
         daemon.stop()
         raise
+    settled()
     done.wait()
     daemon.stop()
     _leave()

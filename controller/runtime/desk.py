@@ -19,7 +19,7 @@ from controller.runtime.statuses import Statuses, ref_of
 from controller.sources.coalesced import Coalesced
 
 log = structlog.get_logger("cluster")
-LOOK = timedelta(seconds=2)
+LOOK, TIDY = timedelta(seconds=2), timedelta(minutes=30)
 OUTBOX = RolloutKey("tidegate", "alert-outbox")
 """Whoever holds this name's shard delivers the alerts of all."""
 Every = Callable[[str, timedelta, Callable[[], None]], None]
@@ -77,16 +77,19 @@ class NoDesk:
 
 
 class ClusterDesk:
-    """The desk of a daemon on a cluster. `keep_shards`/`give_back`: begin and end to hold shards."""
+    """The desk of a daemon on a cluster. `keep_shards`/`give_back`: begin and end to hold shards.
+
+    `tidy` deletes old requests; it asks the API server, and is called from a thread of its own.
+    """
 
     def __init__(
         self, view: ObjectView, writer: ClusterWriter, statuses: Statuses, sharing: Sharing, identity: str,
         namespaces: tuple[str, ...], requests: Callable[[Callable[[RolloutKey], None]], Requests],
-        keep_shards: Callable[[], None], give_back: Callable[[], None],
+        keep_shards: Callable[[], None], give_back: Callable[[], None], tidy: Callable[[], None],
     ) -> None:  # fmt: skip
         self._view, self._writer, self._statuses, self._sharing = view, writer, statuses, sharing
         self._identity, self._namespaces, self._new_requests = identity, namespaces or ("",), requests
-        self._keep_shards, self._give_back = keep_shards, give_back
+        self._keep_shards, self._give_back, self._tidy = keep_shards, give_back, tidy
         self._requests: Requests | None = None
         self._wake: Callable[[RolloutKey], None] = lambda _: None
         self._asked, self._shards_moved = Coalesced("requests"), Coalesced("shards")
@@ -101,6 +104,7 @@ class ClusterDesk:
         self._asked.start(self._requests.look)
         every("requests", LOOK, self._asked.tell)
         every("shards", LOOK, self._shards_moved.tell)
+        every("answered requests", TIDY, self._tidy)
         self._keep_shards()
 
     def _heard(self, _ref: ObjectRef) -> None:
@@ -129,15 +133,15 @@ class ClusterDesk:
         """Its status, when it is news."""
         try:
             self._statuses.passed(held)
-        except Exception:
-            log.exception("status_failed", rollout=str(held.key))  # no status is worth a pass
+        except Exception:  # no status is worth a pass
+            log.exception("status_failed", rollout=str(held.key))
 
     def told(self, held: Held, decision: Decision) -> None:
         """Events, and answers."""
         try:
             self._tell(held, decision)
-        except Exception:
-            log.exception("events_failed", rollout=str(held.key))  # nor is an event
+        except Exception:  # nor is an event
+            log.exception("events_failed", rollout=str(held.key))
 
     def _tell(self, held: Held, decision: Decision) -> None:
         if held.spec.generation:
@@ -153,7 +157,7 @@ class ClusterDesk:
 
     def delivers(self) -> bool:
         """One of all processes does; while the cluster cannot be asked who, everybody does."""
-        return self._sharing.holds(OUTBOX) or not self._is_current()
+        return self._sharing.guards(OUTBOX) or not self._is_current()
 
     def stop(self) -> None:
         """Passes are over: write what is left, then let the others in."""

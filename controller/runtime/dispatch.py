@@ -70,7 +70,7 @@ class Dispatcher:
     def _guarded(self, key: RolloutKey) -> timedelta | None:
         try:
             return self._pass(key)
-        except Exception:
+        except Exception:  # one rollout's fault must not end the worker that guards the others
             log.exception("pass_failed", rollout=str(key))
             return AFTER_A_FAULT
 

@@ -5,14 +5,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from controller.alerts.delivery import Deliverer
-from controller.ports import AlertChannel, Clock, Outbox, Shards, SpecSource, Store
+from controller.ports import AlertChannel, Clock, Outbox, SpecSource, Store
 from controller.runtime.book import Book
 from controller.runtime.desk import Desk, NoDesk
 from controller.runtime.persist import Persister
 from controller.runtime.probe import Probe
 from controller.runtime.routers import Routers
 from controller.runtime.scaling import NoWorkloads, Workloads
-from controller.runtime.sharing import Alone
+from controller.runtime.sharing import Alone, Shared
 from controller.runtime.watch import Watch
 from controller.store.spool import Spool
 from controller.telemetry.exposition import Telemetry
@@ -43,7 +43,7 @@ class House:
     telemetry: Telemetry
     health: Health
     observe_only: bool = False
-    sharing: Shards = field(default_factory=Alone)
+    sharing: Shared = field(default_factory=Alone)
     desk: Desk = field(default_factory=NoDesk)
     workloads: Workloads = field(default_factory=NoWorkloads)
     stopping: threading.Event = field(default_factory=threading.Event)

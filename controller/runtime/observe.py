@@ -30,6 +30,7 @@ from controller.runtime.book import Held
 from controller.runtime.house import House
 from controller.runtime.probe import addressed
 from controller.runtime.rebuilding import rebuild
+from controller.runtime.sharing import GUARDING_ONLY
 from controller.runtime.unknown_route import recorded
 from controller.runtime.watch import versions_of
 from controller.traffic.breakglass import JOURNAL
@@ -76,6 +77,8 @@ def observe(held: Held, house: House) -> Observation:
         rebuilding=held.rebuilding is not None,
         recorded=held.recorded if held.position.stable is None else None,
         stable_endpoints=house.workloads.stable_endpoints(held),
+        guarding="" if house.sharing.holds(held.key) else GUARDING_ONLY,
+        storeless=held.unsaved,
     )
 
 

@@ -51,7 +51,7 @@ class Opening:
             self.over.set()
         except (StoreUnavailableError, SpoolUnavailableError) as fault:
             return self._again(str(fault))
-        except Exception as fault:
+        except Exception as fault:  # a fault in opening is tried again, the vigil goes on meanwhile
             log.exception("opening_failed")
             return self._again(
                 f"reading it failed in a way that was not foreseen ({type(fault).__name__}); see the log"

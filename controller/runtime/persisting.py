@@ -1,5 +1,6 @@
 """A decision and the database: written before it is carried out; without a database only what lowers goes on."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 
 import structlog
@@ -94,6 +95,7 @@ def mend(house: House) -> bool:
     behind = [held for held in house.book.all() if held.unsaved]
     if not behind:
         return False
+    _leave_to_others(behind, house)
     stored = {one.key: one for one in recover(house.store, house.spool)}
     for held in behind:
         with held.lock, suppress(SpoolUnavailableError):
@@ -101,6 +103,18 @@ def mend(house: House) -> bool:
             if all(record.key != held.key for record in house.spool.read()):
                 _caught_up(held, stored.get(held.key))
     return True
+
+
+def _leave_to_others(behind: Sequence[Held], house: House) -> None:
+    """What is guarded and not held is another's when he wrote meanwhile. Raises StoreUnavailableError.
+
+    One number more may be a write of ours whose answer was lost.
+    """
+    adrift = [held for held in behind if house.sharing.guards(held.key) and not house.sharing.holds(held.key)]
+    stored = {one.key: one.seq for one in house.store.load()} if adrift else {}
+    for held in adrift:
+        if stored.get(held.key, 0) > held.seq + 1:
+            house.sharing.let_go(held.key)
 
 
 def _caught_up(held: Held, stored: Stored | None) -> None:

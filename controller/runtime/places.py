@@ -20,7 +20,7 @@ class Places:
 
     def __init__(self) -> None:
         self._homes: dict[tuple[str, str, str], _Home] = {}
-        self._rules: dict[tuple[str, str | None], RolloutKey] = {}
+        self._rules: dict[str, dict[str | None, RolloutKey]] = {}
 
     def claim(self, key: RolloutKey, target: EnvoyRoute | GatewayApiRoute) -> str | None:
         """Take the place for `key`; or why another rollout has it, and then nothing is taken."""
@@ -28,11 +28,12 @@ class Places:
 
     def _rule(self, key: RolloutKey, target: GatewayApiRoute) -> str | None:
         """A rollout that names no rule may mean any of them: it shares its HTTPRoute with nobody."""
-        for (place, rule), owner in self._rules.items():
+        taken = self._rules.setdefault(target.place, {})
+        for rule, owner in taken.items():
             meets = rule == target.rule or rule is None or target.rule is None
-            if place == target.place and owner != key and meets:
+            if owner != key and meets:
                 return _taken_rule(owner, target, rule)
-        self._rules.setdefault((target.place, target.rule), key)
+        taken.setdefault(target.rule, key)
         return None
 
     def _listener(self, key: RolloutKey, target: EnvoyRoute) -> str | None:

@@ -9,7 +9,8 @@ from controller.decision.tick import tick
 from controller.decision.traffic import OVERDUE
 from controller.domain.decision import Decision
 from controller.domain.names import RolloutKey
-from controller.domain.observation import Observation
+from controller.domain.observation import Observation, Unknown
+from controller.domain.route import EnvoyRoute
 from controller.domain.state import Phase
 from controller.domain.traffic import RouterUnavailableError
 from controller.runtime.book import Held
@@ -20,6 +21,7 @@ from controller.runtime.observe import observe
 from controller.runtime.persist import Saved
 from controller.runtime.persisting import advances, persist, read_again
 from controller.runtime.record import pass_failed, tell
+from controller.runtime.routers import binding_of
 from controller.runtime.withdrawal import Ending, Withdrawal
 
 log = structlog.get_logger("rollout")
@@ -35,7 +37,7 @@ def reconcile(key: RolloutKey, house: House) -> timedelta | None:
     if held is None:
         return None
     with held.lock:
-        if not house.sharing.holds(key):
+        if not house.sharing.guards(key):
             listen(held, house)
             return None
         if held.lost is not None:
@@ -95,7 +97,7 @@ def one_pass(held: Held, house: House) -> timedelta:
 def listen(held: Held, house: House) -> None:
     """Hear of the metrics that this rollout needs now, and of no others; nothing of one that another process guards."""
     position = held.position
-    run = position.run if position.guarded and house.sharing.holds(held.key) else None
+    run = position.run if position.guarded and house.sharing.guards(held.key) else None
     house.watch.follow(held.key, run, position.phase is Phase.PENDING)
 
 
@@ -106,6 +108,9 @@ def act(held: Held, decision: Decision, seen: Observation, house: House) -> time
     """
     saved = persist(held, decision, seen, house)
     if saved is Saved.STALE:
+        if not house.sharing.holds(held.key):
+            house.sharing.let_go(held.key)
+            return None
         if read_again(held, house):
             return None
         saved = persist(held, decision, seen, house)
@@ -113,18 +118,18 @@ def act(held: Held, decision: Decision, seen: Observation, house: House) -> time
         return None
     held.position, held.evidence, held.judgement = decision.position, decision.evidence, decision.judgement
     held.inbox = [request for request in held.inbox if request.id not in decision.settled]
-    execute(held, decision, house)
+    execute(held, decision, seen, house)
     return decision.revisit_after
 
 
-def execute(held: Held, decision: Decision, house: House) -> None:
+def execute(held: Held, decision: Decision, seen: Observation, house: House) -> None:
     """Write the route. A failure is told, and the next pass tries again.
 
     A process that was stopped between deciding and writing wakes up to find that it is another one's turn.
     """
-    if decision.apply is None:
+    if decision.apply is None or _hopeless(held, seen, house):
         return
-    if not house.sharing.holds(held.key):
+    if not house.sharing.holds(held.key) and not (house.sharing.guards(held.key) and seen.guarding):
         log.warning("not_ours_any_more", rollout=str(held.key))
         return
     try:
@@ -135,3 +140,16 @@ def execute(held: Held, decision: Decision, house: House) -> None:
     except (RouterUnavailableError, LookupError) as error:
         log.error("route_not_written", rollout=str(held.key), trouble=str(error))
         house.health.trouble(f"route {held.key}", str(error))
+
+
+def _hopeless(held: Held, seen: Observation, house: House) -> bool:
+    """Must it be written through an API server that is away? Waiting for that in every pass would hold up the others.
+
+    When it is back the rollout is held again, and a pass is made at once.
+    """
+    binding = binding_of(held)
+    away = bool(seen.guarding) and isinstance(seen.route, Unknown)
+    if not away or binding is None or isinstance(binding.route.target, EnvoyRoute):
+        return False
+    house.health.trouble(f"route {held.key}", getattr(seen.route, "why", ""))
+    return True

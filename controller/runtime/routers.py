@@ -66,7 +66,7 @@ class Routers:
             return router.observe() if router else Unknown("no good spec says where the route is")
         except (RouterUnavailableError, LookupError) as error:
             return Unknown(str(error))
-        except Exception as error:
+        except Exception as error:  # an adapter's mistake makes the route unknown, it does not end the pass
             log.exception("router_failed", rollout=str(held.key))
             return Unknown(f"the router failed in a way that was not foreseen ({type(error).__name__}); see the log")
 

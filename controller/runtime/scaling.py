@@ -16,7 +16,7 @@ from controller.domain.names import RolloutKey, VersionName
 from controller.domain.observation import Preflight, Readiness, Unknown
 from controller.domain.rollout import Mode, Scale, Version
 from controller.domain.traffic import RouteSeen
-from controller.ports import Clock, ObjectApi, ObjectView
+from controller.ports import Clock, KindFinder, ObjectApi, ObjectView
 from controller.runtime.book import Book, Held
 from controller.runtime.scaling_endpoints import ReadyEndpoints
 from controller.runtime.scaling_hand import Scaled, bring
@@ -91,10 +91,10 @@ class ClusterWorkloads:
     """Implements Workloads. `holds`: which rollouts are this process's own."""
 
     def __init__(
-        self, api: ObjectApi, view: ObjectView, book: Book, holds: Callable[[RolloutKey], bool], clock: Clock,
-        health: Health, namespaces: tuple[str, ...] = (), observe_only: bool = False,
+        self, api: ObjectApi, kinds: KindFinder, view: ObjectView, book: Book, holds: Callable[[RolloutKey], bool],
+        clock: Clock, health: Health, namespaces: tuple[str, ...] = (), observe_only: bool = False,
     ) -> None:  # fmt: skip
-        self._api, self._view, self._book, self._holds = api, view, book, holds
+        self._api, self._kinds, self._view, self._book, self._holds = api, kinds, view, book, holds
         self._clock, self._health, self._observe_only = clock, health, observe_only
         self._endpoints = ReadyEndpoints(view, namespaces)
         self._looks: dict[Place, _Look] = {}
@@ -197,7 +197,7 @@ class ClusterWorkloads:
             self._looks[place] = self._looked(want, NOT_AS_IT_WAS)
             return
         try:
-            scaled = bring(self._api, held.key.namespace, want, lambda: self._may(held, want))
+            scaled = bring(self._api, self._kinds, held.key.namespace, want, lambda: self._may(held, want))
         except ClusterError as error:
             patience = error.retry_after if isinstance(error, ClusterUnavailableError) else None
             self._looks[place] = self._looked(want, patience or AFTER_A_FAULT, trouble=str(error))

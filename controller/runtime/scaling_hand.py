@@ -7,8 +7,7 @@ import structlog
 
 from controller.domain.cluster import ConflictError, Document, ObjectRef, Operation
 from controller.domain.rollout import Scale
-from controller.ports import ObjectApi
-from controller.runtime.scaling_kinds import kind_of
+from controller.ports import KindFinder, ObjectApi
 from controller.runtime.scaling_wanted import Wanted
 
 log = structlog.get_logger("scaling")
@@ -23,12 +22,14 @@ class Scaled:
     there: int
 
 
-def bring(api: ObjectApi, namespace: str, want: Wanted, still: Callable[[], bool]) -> Scaled | None:
+def bring(
+    api: ObjectApi, kinds: KindFinder, namespace: str, want: Wanted, still: Callable[[], bool]
+) -> Scaled | None:
     """Up to at least what is wanted, or down to 0; nothing is written when `still` says that it is not wanted now.
 
     Raises ClusterError.
     """
-    ref = ref_of(namespace, want.scale)
+    ref = ref_of(kinds, namespace, want.scale)
     for tried in range(TRIES):
         document = api.get(ref, "scale")
         if document is None:
@@ -48,9 +49,9 @@ def bring(api: ObjectApi, namespace: str, want: Wanted, still: Callable[[], bool
     raise AssertionError("the last conflict is raised")
 
 
-def ref_of(namespace: str, scale: Scale) -> ObjectRef:
-    """The workload of a rollout in that namespace."""
-    return ObjectRef(kind_of(scale), namespace, scale.name)
+def ref_of(kinds: KindFinder, namespace: str, scale: Scale) -> ObjectRef:
+    """The workload of a rollout in that namespace. Raises ClusterError."""
+    return ObjectRef(kinds.with_scale(scale.api_version, scale.kind), namespace, scale.name)
 
 
 def _operations(document: Document, replicas: int) -> tuple[Operation, ...]:

@@ -51,10 +51,15 @@ class Ticker:
             self._scheduler.add_job(_guarded(name, job), id=f"{name} at once", replace_existing=True)
 
     def soon(self, name: str, after: timedelta, job: Callable[[], None]) -> None:
-        """Call `job` once, `after` from now; one of that name that waits already stands."""
+        """Call `job` once, `after` from now; one of that name that waits already stands.
+
+        One that runs does not: it may not know what this one is for.
+        """
         if self._scheduler.get_job(name) is None:
             with contextlib.suppress(ConflictingIdError):
-                self._scheduler.add_job(_guarded(name, job), "date", run_date=self._clock.now() + after, id=name)
+                self._scheduler.add_job(
+                    _guarded(name, job), "date", run_date=self._clock.now() + after, id=name, max_instances=2
+                )
 
     def hasten(self, name: str) -> None:
         """Call it now, and every interval from now on. An unknown one is nobody's loss."""
@@ -112,7 +117,7 @@ def _guarded(name: str, job: Callable[[], None]) -> Callable[[], None]:
     def run() -> None:
         try:
             job()
-        except Exception:
+        except Exception:  # a job that failed once is due again
             log.exception("job_failed", job=name)
 
     return run

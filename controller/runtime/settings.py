@@ -1,6 +1,7 @@
 """What `tidegate run` was told, parsed once."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -25,6 +26,7 @@ class ClusterSettings:
 
     Replicas share the rollouts by `shards` leases of `lease_seconds` in `lease_namespace` (empty: the pod's own);
     0 shards: this process is the only one. `identity` is its name among them (empty: host and process).
+    Answered RolloutRequests are deleted after `keep_requests`.
     """
 
     kubeconfig: Path | None = None
@@ -32,8 +34,9 @@ class ClusterSettings:
     namespaces: tuple[str, ...] = ()
     shards: int = 4
     identity: str = ""
-    lease_seconds: float = 15.0
+    lease_seconds: float = 12.0
     lease_namespace: str = ""
+    keep_requests: timedelta = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)

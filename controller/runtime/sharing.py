@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 
@@ -16,14 +17,33 @@ from controller.runtime.book import Book, Held
 
 log = structlog.get_logger("sharing")
 FEW = 8
+BUSY = 0.2
+"""Seconds that a rollout is waited for whose last pass is not over."""
+GUARDING_ONLY = "API server away: guarding only"
+"""Why nothing goes up in a rollout that is guarded, and not held."""
+
+
+class Shared(Shards, Protocol):
+    """What the passes ask."""
+
+    def let_go(self, key: RolloutKey) -> None:
+        """Another process wrote of it: it is not guarded here any more, until it is held again."""
+        ...
 
 
 class Alone:
-    """The only process there is: everything is its own. Implements ports.Shards."""
+    """The only process there is: everything is its own. Implements Shared."""
 
     def holds(self, key: RolloutKey) -> bool:  # noqa: ARG002 - the port's signature
         """Always."""
         return True
+
+    def guards(self, key: RolloutKey) -> bool:  # noqa: ARG002 - the port's signature
+        """Always."""
+        return True
+
+    def let_go(self, key: RolloutKey) -> None:
+        """There is nobody else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +55,7 @@ class Heirs:
 
 
 class Sharing:
-    """Implements ports.Shards for the passes: a rollout is ours when its shard is *and* we read what is stored of it.
+    """Implements Shared: a rollout is ours when its shard is *and* we read what is stored of it.
 
     Rollouts of folders and git are this process's own.
     """
@@ -44,6 +64,7 @@ class Sharing:
         self._book, self._shards, self._store, self._heirs = book, shards, store, heirs
         self._taking, self._guard = threading.Lock(), threading.Lock()
         self._mine: frozenset[RolloutKey] = frozenset()
+        self._coming: frozenset[RolloutKey] = frozenset()
 
     def holds(self, key: RolloutKey) -> bool:
         """May this process act on it now?"""
@@ -52,36 +73,75 @@ class Sharing:
             return True
         return self._shards.holds(key) and (held is None or key in self._mine)
 
+    def guards(self, key: RolloutKey) -> bool:
+        """May this process guard it now? It may what it holds, and what it held until the API server was away."""
+        held = self._book.get(key)
+        if held is not None and not _is_shared(held):
+            return True
+        return self._shards.guards(key) and (held is None or key in self._mine)
+
+    def adrift(self, concerns: Callable[[RolloutKey], bool]) -> frozenset[RolloutKey]:
+        """Those that may be guarded, and nothing more."""
+        with self._guard:
+            mine = self._mine
+        return frozenset(key for key in mine if concerns(key) and self.guards(key) and not self.holds(key))
+
+    def let_go(self, key: RolloutKey) -> None:
+        """The store knows what another process wrote of it."""
+        log.warning("rollout_of_another", rollout=str(key))
+        self.lost(lambda one: one == key)
+
     def lost(self, concerns: Callable[[RolloutKey], bool] = lambda _: True) -> None:
         """Some shards are not ours any more: their rollouts are let go, before anything else is done with them."""
         with self._guard:
             gone = {key for key in self._mine if concerns(key)}
             self._mine -= gone
+            self._coming -= {key for key in self._coming if concerns(key)}
         for key in gone:
             log.info("rollout_let_go", rollout=str(key))
-            self._heirs.dropped(key)
+            try:
+                self._heirs.dropped(key)
+            except Exception:  # the others are to be let go all the same
+                log.exception("rollout_not_dropped", rollout=str(key))
 
     def refresh(self) -> None:
         """Let go of what is not ours any more, and take over what is, as it is stored now."""
         with self._taking:
-            self.lost(lambda key: not self._shards.holds(key))
+            self.lost(lambda key: not self._shards.guards(key))
             shared = (held for held in self._book.all() if _is_shared(held) and held.key not in self._mine)
             fresh = [held for held in shared if self._shards.holds(held.key)]
             if fresh:
+                with self._guard:
+                    self._coming = frozenset(held.key for held in fresh)
                 self._take_over(fresh)
 
     def _take_over(self, fresh: Sequence[Held]) -> None:
         stored = self._stored(fresh)
         for held in fresh:
-            with held.lock:
-                if stored is None:
-                    held.unsaved = True  # nothing goes up before it is known what is stored
-                else:
-                    renew(held, stored.get(held.key))
-                with self._guard:
-                    self._mine |= {held.key}
-            log.info("rollout_taken", rollout=str(held.key), seq=held.seq)
-            self._heirs.taken(held.key)
+            if self._take(held, stored):
+                log.info("rollout_taken", rollout=str(held.key), seq=held.seq)
+                self._heirs.taken(held.key)
+
+    def _take(self, held: Held, stored: Mapping[RolloutKey, Stored] | None) -> bool:
+        """False when a pass of before is not over, which must not keep the others; the next look tries again.
+
+        And when the shard was lost since: another process may have written what we did not read.
+        """
+        if not held.lock.acquire(timeout=BUSY):
+            log.warning("rollout_busy", rollout=str(held.key), hint="a pass of before waits; it is taken soon after")
+            return False
+        try:
+            if stored is None:
+                held.unsaved = True  # nothing goes up before it is known what is stored
+            else:
+                take(held, stored.get(held.key))
+            with self._guard:
+                if held.key not in self._coming:
+                    return False
+                self._mine |= {held.key}
+                return True
+        finally:
+            held.lock.release()
 
     def _stored(self, fresh: Sequence[Held]) -> Mapping[RolloutKey, Stored] | None:
         """What is stored; None when that cannot be read. A few that nobody ever decided about need no reading of all.
@@ -102,6 +162,19 @@ def _is_shared(held: Held) -> bool:
     run = held.position.run
     came = (held.spec.provenance, run.provenance if run is not None and held.position.under_way else None)
     return held.spec.generation > 0 or any(one is not None and one.generation > 0 for one in came)
+
+
+def take(held: Held, stored: Stored | None) -> None:
+    """As `renew`; what this process decided while it could write nothing is still to be brought to the store.
+
+    Where nobody else wrote since, that is the newer one.
+    """
+    if not held.unsaved:
+        renew(held, stored)
+    elif stored is not None and stored.seq != held.seq:
+        owed = held.owed
+        renew(held, stored)
+        held.unsaved, held.owed = True, owed
 
 
 def renew(held: Held, stored: Stored | None) -> None:

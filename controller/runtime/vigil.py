@@ -141,7 +141,7 @@ class Vigil:
                 self._look_round()
             try:
                 self._round(pool, age)
-            except Exception:
+            except Exception:  # a round that failed must not be the last one
                 log.exception("round_failed")
             waiting = any(one.ending is Ending.WAITING for one in self._all.values())
             self._over.wait(STEP if waiting and age < OVERDUE else SLOW_STEP)
@@ -164,7 +164,7 @@ class Vigil:
         """Every route that can be found now. A source that hangs is not waited for: its routes come later."""
         try:
             found = self._found()
-        except Exception:
+        except Exception:  # the routes that are known are withdrawn all the same
             log.exception("routes_not_found")
             return
         for place, known in found.items():
@@ -183,7 +183,7 @@ class Vigil:
     def _read_specs(self) -> None:
         try:
             self._specs = self._ground.specs.read()
-        except Exception:
+        except Exception:  # what was read before stays
             log.exception("specs_not_read")
 
     def _spooled(self) -> list[TickRecord]:

@@ -82,11 +82,11 @@ class Watch:
             return tuple(station.intervals) if station else ()
 
     def waiting(self, server: MetricServer) -> Sequence[RolloutKey]:
-        """Whose run cannot begin before this server was asked for it."""
+        """Whom this server was not asked for yet: whose run cannot begin before, or who was guarded elsewhere."""
         with self._lock:
             station = self._stations.get(server)
-            loading = [key for key, (where, _, _, loads) in self._where.items() if loads and where == server]
-            return [key for key in loading if station is not None and station.sampler.latest_for(key) is None]
+            mine = [key for key, (where, *_) in self._where.items() if where == server]
+            return [key for key in mine if station is not None and station.sampler.latest_for(key) is None]
 
     def of(self, server: MetricServer) -> Sampler | None:
         """The sampler of a server that somebody listens to."""

@@ -62,7 +62,7 @@ class Withdrawal:
             self._follow(self._seen())
         except (RouterUnavailableError, LookupError, OSError) as error:
             self._fail(str(error))
-        except Exception as error:
+        except Exception as error:  # an adapter's mistake must not end the withdrawals
             log.exception("withdrawal_failed", rollout=str(self.known.key))
             self._fail(f"this was not foreseen ({type(error).__name__}); see the daemon's log")
 

@@ -42,5 +42,5 @@ class Coalesced:
             self._news.clear()
             try:
                 changed()
-            except Exception:
+            except Exception:  # the next news must find its thread alive
                 log.exception("listener_failed", source=self._name)

@@ -40,6 +40,14 @@ def moment(description: str) -> Schema:
     return {"type": "string", "format": "date-time", "description": description}
 
 
+def listed(description: str, item: Schema, most: int, key: str = "") -> Schema:
+    """A list. Its writers share it item by item, told apart by `key`; without one it is one writer's."""
+    shared: Schema = {"x-kubernetes-list-type": "map" if key else "atomic"}
+    if key:
+        shared["x-kubernetes-list-map-keys"] = [key]
+    return {"type": "array", "description": description, "maxItems": most, **shared, "items": item}
+
+
 def status() -> Schema:
     """The whole of it. Fields that this version does not know are kept, so that a newer controller can say more."""
     return block(
@@ -112,13 +120,7 @@ def _slos() -> Schema:
         objective=number("The greatest allowed share of bad answers."),
         evidence=number("Evidence against the version; a breach is at 1 divided by the budget."),
     )
-    return {
-        "type": "array",
-        "description": "The verdict on every SLO and scenario, with its counts.",
-        "maxItems": SLOS,
-        "x-kubernetes-list-type": "atomic",
-        "items": one,
-    }
+    return listed("The verdict on every SLO and scenario, with its counts.", one, SLOS)
 
 
 def _breach() -> Schema:
@@ -151,11 +153,4 @@ def _conditions() -> Schema:
         reason=text("Why, in one word.", 1024) | {"minLength": 1, "pattern": REASON},
         message=text("Why, in a sentence.", 32768),
     )
-    return {
-        "type": "array",
-        "description": "What kubectl wait and other tools look at.",
-        "maxItems": 16,
-        "x-kubernetes-list-type": "map",
-        "x-kubernetes-list-map-keys": ["type"],
-        "items": one,
-    }
+    return listed("What kubectl wait and other tools look at.", one, 16, "type")

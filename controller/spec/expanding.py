@@ -137,7 +137,7 @@ def _stands(value: object, path: Path) -> bool:
     """Is there something at the path, in the rollout as it was written?"""
     for step in path:
         try:
-            value = value[step]  # type: ignore[index]
+            value = value[step]  # type: ignore[index]  # what cannot be indexed raises TypeError
         except (KeyError, IndexError, TypeError):
             return False
     return True

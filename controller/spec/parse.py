@@ -190,8 +190,9 @@ def _kind_problem(value: object) -> Finding | None:
 
 
 def _key(value: object) -> RolloutKey | None:
-    metadata = value.get("metadata") if isinstance(value, Mapping) else None
-    if not isinstance(metadata, Mapping) or value.get("kind") not in (KIND, None):  # type: ignore[attr-defined]
+    value = value if isinstance(value, Mapping) else {}
+    metadata = value.get("metadata")
+    if not isinstance(metadata, Mapping) or value.get("kind") not in (KIND, None):
         return None
     name, namespace = metadata.get("name"), metadata.get("namespace", "default")
     return RolloutKey(namespace, name) if isinstance(name, str) and isinstance(namespace, str) else None

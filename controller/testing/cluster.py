@@ -9,7 +9,15 @@ from dataclasses import dataclass
 
 from controller.cluster import refusals
 from controller.cluster.documents import section, text
-from controller.domain.cluster import ClusterError, ClusterUnavailableError, Document, Kind, ObjectRef, Operation
+from controller.domain.cluster import (
+    ClusterError,
+    ClusterUnavailableError,
+    Document,
+    Kind,
+    NotServedError,
+    ObjectRef,
+    Operation,
+)
 from controller.testing.cluster_server import MemoryApiServer, scale_of
 from controller.testing.cluster_view import MemoryView
 
@@ -67,6 +75,19 @@ class MemoryCluster:
         self._ask("create", ref)
         return self.server.create(ref, document, self.manager)
 
+    def remove(self, ref: ObjectRef, uid: str) -> None:
+        """Implements ports.ObjectRemover."""
+        self._ask("delete", ref)
+        self.server.remove(ref, uid)
+
+    def with_scale(self, api_version: str, name: str) -> Kind:
+        """Implements ports.KindFinder: everything that is served has a scale. Not counted as a request of a verb."""
+        found = next((k for k in self.server.served if (k.api_version, k.name) == (api_version, name)), None)
+        if found is None:
+            there = ", ".join(sorted(k.name for k in self.server.served if k.api_version == api_version))
+            raise NotServedError(f"{name} is not among the kinds of {api_version}; there are: {there or 'none'}")
+        return found
+
     # hands for tests: none of them is counted or disturbed
 
     def put(self, kind: Kind, document: Document, manager: str = "kubectl") -> Document:
@@ -110,7 +131,7 @@ class MemoryCluster:
             if trouble.times > 0 and trouble.hits(verb, ref, part):
                 trouble.times -= 1
                 raise trouble.fault(verb, ref, part)
-        if self.before_write is not None and verb in ("patch", "create"):
+        if self.before_write is not None and verb in ("patch", "create", "delete"):
             self.before_write(verb, ref)
 
 

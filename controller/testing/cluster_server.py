@@ -117,6 +117,15 @@ class MemoryApiServer:
             if old is not None:
                 self._events.append(("DELETED", ref, self._stamped(dict(old))))
 
+    def remove(self, ref: ObjectRef, uid: str) -> None:
+        """As a client deletes it, who knows its uid. Raises ConflictError when another has its name."""
+        self.check_served(ref.kind)
+        with self.lock:
+            old = self.objects.get(ref)
+            if old is not None and section(old, "metadata").get("uid") != uid:
+                raise refusals.conflict("delete", ref, "its uid is another")
+            self.delete(ref)
+
     def list_revision(self) -> str:
         """The resource version a list would carry."""
         return str(self._revision)

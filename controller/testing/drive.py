@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
+from controller.decision.clock import taken_up
 from controller.decision.tick import tick
 from controller.domain.decision import Decision
 from controller.domain.names import VersionName
@@ -42,6 +43,7 @@ def drive_until(world: World, done: Callable[[World], bool], limit: int = 4000) 
 
 def one_pass(world: World) -> None:
     """Observe, tick, persist, apply: once. A death in between loses what is not written down."""
+    _wake(world)
     seen = observe(world)
     if _dies(world, Step.OBSERVED):
         return
@@ -49,12 +51,19 @@ def one_pass(world: World) -> None:
     decision = tick(before, known, seen)
     if _dies(world, Step.DECIDED):
         return
-    kept = _persist(world, decision, seen)
+    stored, kept = not world.store_down, _persist(world, decision, seen)
     wrote = kept and _apply(world, decision)
-    world.passes.append(Passed(before, known, seen, decision, held, world.plane.table, wrote))
+    world.passes.append(Passed(before, known, seen, decision, held, world.plane.table, wrote, stored))
     if kept:
         tell(world, before, decision, held)
     _dies(world, Step.APPLIED)
+
+
+def _wake(world: World) -> None:
+    memory = world.memory
+    if not memory.awake:
+        memory.awake = True
+        memory.position, memory.evidence = taken_up(memory.position, memory.evidence, world.now)
 
 
 def _dies(world: World, here: Step) -> bool:
@@ -83,6 +92,8 @@ def observe(world: World) -> Observation:
         readiness={version.name: _readiness(world, version.name) for version in world.rollout.versions},
         observe_only=world.observe_only,
         break_glass=world.break_glass,
+        guarding=world.guarding,
+        storeless=world.store_down,
     )
     if run is None or memory.evidence is None or not world.position.guarded or not _is_tick(world, run.spec):
         return seen

@@ -37,7 +37,10 @@ class Step(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """One pass as it was: what went in, what came out, and what the data plane held before and after."""
+    """One pass as it was: what went in, what came out, and what the data plane held before and after.
+
+    `stored`: could the database be written?
+    """
 
     before: Position
     evidence: Evidence | None
@@ -46,17 +49,19 @@ class Passed:
     held: RouteTable | None
     after: RouteTable | None
     wrote: bool
+    stored: bool = True
 
 
 @dataclass(slots=True)
 class Memory:
-    """What the process knows; lost when it dies."""
+    """What the process knows; lost when it dies. `awake`: it has made a pass."""
 
     position: Position
     evidence: Evidence | None = None
     measured_at: datetime | None = None
     inbox: list[OperatorRequest] = field(default_factory=list)
     revisit: timedelta = timedelta(0)
+    awake: bool = False
 
 
 @dataclass(slots=True)
@@ -65,6 +70,7 @@ class World:
 
     `rate` is requests per second. `loading`: what a version's backend says (default ready). `store_down`: nothing can
     be committed, decisions go to the spool; `spool_down`: not even that. `crash_after` kills the next pass there.
+    `guarding`: why the rollout is guarded and not held; empty: it is held.
     """
 
     rng: Random
@@ -80,6 +86,7 @@ class World:
     break_glass: str | None = None
     store_down: bool = False
     spool_down: bool = False
+    guarding: str = ""
     crash_after: Step | None = None
     timeline: list[str] = field(default_factory=list)
     passes: list[Passed] = field(default_factory=list)

@@ -270,6 +270,15 @@ class TestLatency:
         book.look(self.shot(0, [(0, 100)], [(0, 90)], "5"))
         assert book.pooled(self.shot(1, [(1, 120)], [(1, 107)], "5.0")).bad == 3
 
+    def test_a_bound_that_was_computed_is_named_to_the_microsecond(self) -> None:
+        le = "5.681512866159528"
+        book = Book(latency(5.681513))
+        book.look(self.shot(0, [(0, 100)], [(0, 90)], le))
+        assert book.pooled(self.shot(1, [(1, 120)], [(1, 107)], le)).bad == 3
+        assert (
+            "the buckets are 5.681513, 10, inf" in Book(latency(5.0)).blind(self.shot(0, [(0, 1)], [(0, 1)], le)).detail
+        )
+
     def test_a_bound_that_is_no_bucket_lists_the_buckets(self) -> None:
         blind = Book(latency(4.0)).blind(self.shot(0, [(0, 100)], [(0, 90)], "5.0"))
         expected = "4 is no bucket bound of seconds; the buckets are 5, 10, inf"

@@ -58,9 +58,9 @@ def test_defaults_are_those_of_the_class(frozen: Any, given: tuple[Any, ...]) ->
 def test_what_is_made_stays_as_it_is() -> None:
     for made in (maker(Tally)(1.0, 2.0, 0.0), changer(Tally, "bad")(Tally(), 1.0)):
         with pytest.raises(FrozenInstanceError):
-            made.bad = 3.0  # type: ignore[misc]
+            made.bad = 3.0  # type: ignore[misc]  # that it cannot be set is what is tested
         with pytest.raises((AttributeError, TypeError)):
-            made.other = 3.0  # type: ignore[attr-defined]
+            made.other = 3.0  # type: ignore[attr-defined]  # as above
 
 
 def test_a_default_that_is_made_anew_is_never_shared() -> None:

@@ -30,6 +30,8 @@ def weighed(once_per: str | None = None, weights: SamplingWeights | None = WEIGH
 class Counters:
     """Counters of v12 that only grow, looked at once per step."""
 
+    span: timedelta | None = None
+
     def __init__(self, slo: Slo, known: Sequence[Key] = ()) -> None:
         self.slo, self.step = slo, 0
         self.values: dict[Key, int] = dict.fromkeys(known, 0)
@@ -42,7 +44,7 @@ class Counters:
         found = [self._series(key, value) for key, value in self.values.items()]
         shot = snapshot(self.step, *(reversed(found) if backwards else found))
         now, self.step = at(self.step), self.step + 1
-        measured, self.memory = measure([self.slo], [V12], shot, self.memory, now, STEP, STEP, {}, START)
+        measured, self.memory = measure([self.slo], [V12], shot, self.memory, now, STEP, STEP, {}, START, self.span)
         return measured
 
     def _series(self, key: Key, value: int) -> Series:
@@ -261,15 +263,7 @@ BLOCK = 4
 class Blocks(Counters):
     """The same, judged in blocks."""
 
-    def look(self, more: dict[Key, int], backwards: bool = False) -> tuple[Measurement, ...]:
-        for key, count in more.items():
-            self.values[key] = self.values.get(key, 0) + count
-        found = [self._series(key, value) for key, value in self.values.items()]
-        shot = snapshot(self.step, *(reversed(found) if backwards else found))
-        now, self.step = at(self.step), self.step + 1
-        span = BLOCK * STEP
-        measured, self.memory = measure([self.slo], [V12], shot, self.memory, now, STEP, STEP, {}, START, span)
-        return measured
+    span = BLOCK * STEP
 
 
 def bad_of(user: str, hazard: str = "none", stratum: str = "", count: int = 1) -> dict[Key, int]:

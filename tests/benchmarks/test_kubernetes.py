@@ -105,8 +105,8 @@ def test_a_tiny_fleet_is_measured_and_nothing_is_left() -> None:
     told: list[str] = []
     before = servers()  # this worker's own tests may have one
     found = fleet_scene.play(4, TINY, told.append)
-    assert len(told) == 6
-    assert len(found.first_weight) == 2
+    assert len(told) == 7
+    assert len(found.first_weight) == len(found.put_back) == 2
     assert len(found.leak.to_zero) == len(found.counts.to_zero) == 2
     assert all(0 < seconds < 60 for seconds in (*found.leak.to_verified, *found.counts.to_verified))
     assert audit.beyond(found.rest.requests) == 0, found.rest.requests

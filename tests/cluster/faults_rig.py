@@ -99,9 +99,9 @@ def prepared(server: ApiServer) -> None:
 
 
 @contextmanager
-def a_daemon(kubeconfig: Path, namespace: str, folder: Path, shards: int = 0) -> Iterator[Daemon]:
-    """As `tidegate run --cluster` in this process."""
-    cluster = ClusterSettings(kubeconfig, None, (namespace,), shards, "one", 6.0, namespace)
+def a_daemon(kubeconfig: Path, namespace: str, folder: Path, shards: int = 0, **more: Any) -> Iterator[Daemon]:
+    """As `tidegate run --cluster` in this process. `more`: of ClusterSettings."""
+    cluster = ClusterSettings(kubeconfig, None, (namespace,), shards, "one", 6.0, namespace, **more)
     folder.mkdir(exist_ok=True)
     settings = Settings(cluster=cluster, state_dir=folder, http="127.0.0.1:0")
     daemon = Daemon(replace(bootstrap(settings), probe=ReadyProbe()), settings)
@@ -113,12 +113,14 @@ def a_daemon(kubeconfig: Path, namespace: str, folder: Path, shards: int = 0) ->
 
 
 @contextmanager
-def a_canary(server: ApiServer, folder: Path, kubeconfig: Path | None = None, shards: int = 0) -> Iterator[Story]:
+def a_canary(
+    server: ApiServer, folder: Path, kubeconfig: Path | None = None, shards: int = 0, **more: Any
+) -> Iterator[Story]:
     """v12 gets 10 %, verified and told."""
     namespace, judged = a_place(server), MetricsPage(page())
     gate = Gate(server, namespace)
     try:
-        with a_daemon(kubeconfig or server.kubeconfig("admin"), namespace, folder, shards) as daemon:
+        with a_daemon(kubeconfig or server.kubeconfig("admin"), namespace, folder, shards, **more) as daemon:
             story = Story(server, namespace, daemon, judged)
             begin(story)
             yield story

@@ -12,7 +12,8 @@ from pathlib import Path
 import structlog
 
 from controller.cluster.connect import Access, connect
-from controller.cluster.leases import LeasedShards, LeaseSettings
+from controller.cluster.lease_settings import LeaseSettings
+from controller.cluster.leases import LeasedShards
 from controller.cluster.listing import Pace
 from controller.cluster.objects import ClusterObjects
 from controller.cluster.views import ClusterViews

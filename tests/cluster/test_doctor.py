@@ -7,13 +7,17 @@ from typing import Any
 
 import pytest
 
+from controller.cli import doctor_cluster, rights
+from controller.cli.checks import Finding
 from controller.cli.doctor_cluster import differs
+from controller.cluster.objects import ClusterObjects
 from controller.spec.crd import definitions
 from controller.testing.cluster_parts import chart
 from controller.testing.cluster_parts.apiserver import ApiServer, an_api_server
 from controller.testing.cluster_parts.crds import install_gateway_api
 from tests.cli.conftest import Ran, tidegate
-from tests.cluster.hands import NAME, Gate, a_rollout, an_http_route
+from tests.cluster.clients import connected
+from tests.cluster.hands import NAME, Gate, a_rollout, an_http_route, eventually
 from tests.cluster.test_kubectl_plugin import plugin
 
 pytestmark = pytest.mark.xdist_group("doctor")
@@ -61,7 +65,7 @@ def settled(server: ApiServer, *words: str) -> Ran:
     """The gateway of these tests takes a moment to take the route up."""
     ran = doctor(server, *words, "--output", "json")
     for _ in range(20):
-        if not found(ran, "HTTPRoute"):
+        if all("cannot mirror" in one["said"] for one in found(ran, "HTTPRoute")):
             break
         ran = doctor(server, *words, "--output", "json")
     return ran
@@ -70,8 +74,8 @@ def settled(server: ApiServer, *words: str) -> Ran:
 def test_nothing_is_wrong_with_an_installed_chart(server: ApiServer) -> None:
     ran = settled(server, "--account", "tidegate/tidegate")
     assert (ran.code, ran.json["problems"]) == (0, 0), ran.out
-    (rights,) = found(ran, "rights", "ok")
-    assert "system:serviceaccount:tidegate:tidegate may do all that the controller does" in rights["said"]
+    (allowed,) = found(ran, "rights", "ok")
+    assert "system:serviceaccount:tidegate:tidegate may do all that the controller does" in allowed["said"]
     assert "as this version of Tidegate describes it" in found(ran, "modelrollouts", "ok")[0]["said"]
     (gitops,) = found(ran, "HTTPRoute", "note")
     assert "    - .spec.rules[].backendRefs" in gitops["todo"]
@@ -94,7 +98,37 @@ def test_every_missing_right_is_told_with_its_rule(server: ApiServer) -> None:
     assert len(told) > 20
     (patch,) = [one for one in told if "patch httproutes" in one["said"]]
     assert '- {apiGroups: ["gateway.networking.k8s.io"], resources: ["httproutes"], verbs: ["patch"]}' in patch["todo"]
-    assert len(found(ran, "rights", "note")) == 6
+    assert len(found(ran, "rights", "note")) == 7
+
+
+def test_rights_on_shared_templates_are_asked_for_where_namespaces_are_named(server: ApiServer) -> None:
+    """A Role in the rollouts' namespace does not reach the shared one; a ClusterRole does."""
+    read = ("--verb=list,watch", "--resource=slotemplates.tidegate.dev")
+    bound = ("--role=reads", f"--serviceaccount={NAMESPACE}:narrow")
+    server.kubectl("create", "namespace", "shared")
+    server.kubectl("create", "role", "reads", *read, "-n", NAMESPACE)
+    server.kubectl("create", "rolebinding", "reads", *bound, "-n", NAMESPACE)
+    words = ("--account", f"{NAMESPACE}/narrow", "--namespace", NAMESPACE, "--template-namespace", "shared")
+    told = found(doctor(server, *words, "--output", "json"), "rights", "note")
+    said = [one["said"] + one["todo"] for one in told if "slotemplates" in one["said"]]
+    assert len(said) == 2
+    assert "may not list slotemplates.tidegate.dev in namespace shared; without it its templates" in said[0]
+    assert "Role of shared" in said[0]
+    assert 'resources: ["slotemplates"], verbs: ["watch"]' in said[1]
+
+    def missing(templates: str) -> list[str]:
+        asked = [one for one in rights.needed() if one.where is rights.Where.TEMPLATES]
+        places = doctor_cluster.Places((NAMESPACE,), "tidegate", templates)
+        with connected(server.kubeconfig("admin")) as connection:
+            account = doctor_cluster.Account(NAMESPACE, "narrow")
+            told = doctor_cluster.rights(ClusterObjects(connection), asked, places, account)
+            return [one.said for one in told if one.finding is not Finding.OK]
+
+    assert len(missing("shared")) == 2
+    assert missing("") == missing(NAMESPACE) == []
+    server.kubectl("create", "role", "reads", *read, "-n", "shared")
+    server.kubectl("create", "rolebinding", "reads", *bound, "-n", "shared")
+    eventually(lambda: missing("shared") == [], "granted")
 
 
 def test_what_a_rollout_names_and_is_not_there(server: ApiServer) -> None:

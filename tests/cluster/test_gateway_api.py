@@ -11,7 +11,8 @@ import pytest
 from controller.domain.traffic import RouterUnavailableError, Split
 from controller.testing.cluster_parts.netns import Netns
 from controller.testing.cluster_parts.resources import backend
-from controller.testing.conformance.traffic import PROMISES, TrafficRig, settle, settled
+from controller.testing.conformance.traffic import PROMISES
+from controller.testing.conformance.traffic_rig import TrafficRig, settle, settled
 from controller.traffic.gateway_api_names import annotation, cohort_rule
 from tests.cluster.gateway_rig import (
     IMPROBABLE,

@@ -21,17 +21,17 @@ from controller.domain.cluster import (
     ObjectRef,
     Operation,
 )
-from controller.ports import ObjectApi, ObjectView
+from controller.ports import ObjectView
 from controller.testing.cluster_parts.apiserver import ApiServer
 from controller.testing.cluster_parts.forward import Forward
-from controller.testing.conformance.cluster import CLUSTER_PROMISES, PLAIN, ClusterRig
+from controller.testing.conformance.cluster import CLUSTER_PROMISES, PLAIN, ClusterRig, Doors
 from tests.cluster.clients import WIDGET, connected, serve, size, views_on, widget
 
 
 class Rig:
     """One namespace of the real one."""
 
-    def __init__(self, server: ApiServer, namespace: str, api: ObjectApi, view: ObjectView) -> None:
+    def __init__(self, server: ApiServer, namespace: str, api: Doors, view: ObjectView) -> None:
         self.namespace, self.api, self.view = namespace, api, view
         self._server = server
 

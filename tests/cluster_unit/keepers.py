@@ -2,7 +2,8 @@
 
 from datetime import timedelta
 
-from controller.cluster.leases import LeasedShards, LeaseSettings
+from controller.cluster.lease_settings import LeaseSettings
+from controller.cluster.leases import LeasedShards
 from controller.domain.cluster import LEASE
 from controller.domain.names import RolloutKey
 from controller.testing.clock import ManualClock

@@ -15,10 +15,10 @@ from controller.domain.cluster import (
     ObjectRef,
     Operation,
 )
-from controller.ports import ObjectApi, ObjectView
+from controller.ports import ObjectView
 from controller.testing.cluster import MemoryCluster
 from controller.testing.cluster_server import MemoryApiServer
-from controller.testing.conformance.cluster import CLUSTER_PROMISES, PLAIN, ClusterRig
+from controller.testing.conformance.cluster import CLUSTER_PROMISES, PLAIN, ClusterRig, Doors
 
 REF = ObjectRef(MODEL_ROLLOUT, "team", "chat")
 DOCUMENT = {"metadata": {"name": "chat", "namespace": "team"}, "spec": {"size": 1}}
@@ -31,7 +31,7 @@ class Rig:
 
     def __init__(self) -> None:
         self._cluster = MemoryCluster(MemoryApiServer(served=[PLAIN]))
-        self.api: ObjectApi = self._cluster
+        self.api: Doors = self._cluster
         self.view: ObjectView = self._cluster.view
 
     def delete(self, ref: ObjectRef) -> None:

@@ -1,16 +1,20 @@
 """Shards and their holders: stories of replicas that come, go, sleep and lose the network, with one manual clock."""
 
+import threading
 from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from controller.cluster.leases import LeaseSettings
+from controller.cluster import shard_records
+from controller.cluster.lease_rounds import go_round
+from controller.cluster.lease_settings import LeaseSettings, undisturbed
 from controller.cluster.shard_plan import Plan, Shard, plan
 from controller.cluster.shard_records import WANTED, lease_ref, shard_of
-from controller.domain.cluster import LEASE, ConflictError, Operation
+from controller.domain.cluster import LEASE, ConflictError, InvalidObjectError, ObjectRef, Operation
 from controller.domain.names import RolloutKey
+from controller.testing.clock import ManualClock
 from tests.cluster_unit.keepers import NAMESPACE, Fleet, key_in
 
 
@@ -254,6 +258,156 @@ def test_a_lost_race_is_no_trouble() -> None:
     fleet.run(5)
     assert a.mine == {0}
     assert not a.keeper.trouble
+
+
+def test_one_that_dies_before_it_takes_up_what_it_asked_for_keeps_it_for_seconds_only() -> None:
+    fleet = Fleet()
+    a = fleet.join("a")
+    fleet.run(5)
+    fleet.join("b")
+    for _ in range(10):
+        fleet.step()
+        if len(a.mine) < 4:
+            break
+    assert len(a.mine) == 2, "two are on their way to b"
+    fleet.kill("b")
+    fleet.run(3.5)
+    given = [shard_records.read(fleet.server.objects[lease_ref(NAMESPACE, shard)]) for shard in range(4)]
+    assert sum(one.is_on_its_way for one in given) == 2
+    fleet.run(6.5)
+    assert fleet.held() == {"a": 4}
+
+
+def test_what_an_older_release_took_up_is_no_longer_on_its_way() -> None:
+    """It leaves the note where it is, and writes another transition."""
+    fleet = Fleet(shards=1)
+    fleet.join("a")
+    fleet.run(2)
+    ref = lease_ref(NAMESPACE, 0)
+    for steps in (
+        shard_records.giving(shard_records.read(fleet.server.objects[ref]), "b", fleet.clock.now()),
+        [Operation("add", "/spec/leaseTransitions", 2)],
+    ):
+        fleet.server.patch(ref, steps, "", "someone")
+        fleet.clock.advance(6)
+    assert shard_records.read(fleet.server.objects[ref]).given == "1"
+    assert not shard_records.read(fleet.server.objects[ref]).is_on_its_way
+
+
+def test_a_dead_one_is_succeeded_at_the_moment_its_lease_ends() -> None:
+    fleet = Fleet(shards=1)
+    fleet.join("a")
+    fleet.run(5)
+    b = fleet.join("b")
+    fleet.step(0.3)
+    fleet.kill("a")
+    seen = fleet.clock.monotonic()
+    fleet.clock.advance(0.37)
+    while (wait := b.keeper.tick()) and not b.mine and fleet.clock.monotonic() < seen + 20:
+        fleet.clock.advance(wait)
+    assert 15.0 <= fleet.clock.monotonic() - seen < 15.1
+
+
+def test_a_slow_watch_is_not_taken_for_a_dead_replica_nor_hides_what_is_free() -> None:
+    fleet = Fleet()
+    a, b = fleet.join("a"), fleet.join("b")
+    fleet.run(15)
+    b.cluster.view.hold_back()
+    b.cluster.calls.clear()
+    fleet.run(30)
+    assert fleet.held() == {"a": 2, "b": 2}
+    assert b.cluster.calls["list", "leases.coordination.k8s.io"] <= 6
+    a.keeper.stop()
+    fleet.kill("a")
+    fleet.run(7)
+    assert fleet.held() == {"b": 4}, "long before a lease ends"
+
+
+@pytest.mark.parametrize("listener", ["_gained", "_lost"])
+def test_a_listener_that_fails_ends_nothing(listener: str) -> None:
+    fleet = Fleet()
+    a = fleet.join("a")
+    broken = undisturbed(_broken)
+    setattr(a.keeper, listener, broken)
+    fleet.step()
+    fleet.join("b")
+    fleet.run(30)
+    assert fleet.held() == {"a": 2, "b": 2}
+
+
+def _broken(_shard: int) -> None:
+    raise ZeroDivisionError
+
+
+def test_a_fault_of_our_own_does_not_end_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet = Fleet(shards=1)
+    a = fleet.join("a")
+    with monkeypatch.context() as patched:
+        patched.setattr(a.keeper._desk, "records", lambda *_: 1 / 0)
+        assert a.keeper._ticked() == 1.0
+    assert "ZeroDivisionError" in a.keeper.trouble
+    a.keeper._ticked()
+    assert a.mine == {0}
+    assert not a.keeper.trouble
+
+
+def test_at_the_end_one_lease_that_cannot_be_released_does_not_keep_the_others() -> None:
+    fleet = Fleet()
+    a, b = fleet.join("a"), fleet.join("b")
+    fleet.run(15)
+    a.cluster.fail(verb="patch", times=1)
+    a.keeper.stop()
+    fleet.kill("a")
+    fleet.run(6)
+    assert len(b.mine) == 3, "more than its share after a while, while somebody else still seems to live"
+    fleet.run(10)
+    assert len(b.mine) == 4
+
+
+def test_a_slow_api_server_that_takes_renewals_ends_nobodys_shards() -> None:
+    """Eight renewals of 1.3 s, one after the other, would take longer than a lease is believed in."""
+    fleet = Fleet(shards=8)
+    a = fleet.join("a")
+    fleet.run(4.5)
+    slow = 2
+
+    def answer(_verb: str, _ref: ObjectRef) -> None:
+        nonlocal slow
+        slow -= 1
+        fleet.clock.advance(1.3 if slow >= 0 else 0.0)
+
+    a.cluster.before_write = answer
+    for _ in range(20):
+        slow = 2
+        fleet.step()
+    assert len(a.mine) == 8
+    assert a.told == [f"+{shard}" for shard in range(8)]
+
+
+def test_a_round_goes_side_by_side_when_it_is_slow() -> None:
+    """Two steps that wait for each other end only when both are under way."""
+    clock, both = ManualClock(), threading.Barrier(2)
+    go_round([lambda: clock.advance(2), lambda: _meet(both), lambda: _meet(both)], clock.monotonic, 1.0)
+    assert not both.broken
+
+
+def _meet(both: threading.Barrier) -> None:
+    both.wait(10)
+
+
+def test_a_lease_that_the_api_server_refuses_does_not_keep_the_others() -> None:
+    fleet = Fleet()
+    a = fleet.join("a")
+    fleet.run(3)
+
+    def refused(verb: str, ref: ObjectRef) -> None:
+        if verb == "patch" and ref == lease_ref(NAMESPACE, 0):
+            raise InvalidObjectError("spec.holderIdentity: no such person")
+
+    a.cluster.before_write = refused
+    fleet.run(30)
+    assert a.mine == {1, 2, 3}
+    assert "no such person" in a.keeper.trouble
 
 
 def test_settings_that_cannot_work_are_refused() -> None:

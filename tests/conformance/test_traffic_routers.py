@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from controller.testing.conformance.traffic import PROMISES, TrafficRig
+from controller.testing.conformance.traffic import PROMISES
+from controller.testing.conformance.traffic_rig import TrafficRig
 from controller.traffic import ROUTERS
 from tests.traffic.rigs import RIGS
 

@@ -1,6 +1,8 @@
 """One ground and one bench per test; where the test begins is said by the fixture's name."""
 
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
@@ -36,3 +38,16 @@ def canary(ground: Ground, bench: Bench) -> Bench:
     ground.want("v12")
     bench.until(Phase.PROGRESSING, "canary")
     return bench
+
+
+@pytest.fixture
+def small_disk(ground: Ground) -> Iterator[Path]:
+    """The state folder on a disk of 4 MiB. Needs the right to mount."""
+    ground.state_dir.mkdir(mode=0o700, exist_ok=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "none", ground.state_dir], check=False)
+    if mounted.returncode != 0:
+        pytest.skip("needs the right to mount a small disk")
+    try:
+        yield ground.state_dir
+    finally:
+        subprocess.run(["umount", "-l", ground.state_dir], check=True)

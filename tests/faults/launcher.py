@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def set_trap(trap: Trap) -> None:
 
     setattr(reconcile, "observe", observed)  # noqa: B010 - the steps are patched by name
     for name in STEPS[1:]:
-        setattr(reconcile, name, _then(getattr(reconcile, name), lambda name=name: trap.spring(name)))  # type: ignore[misc]
+        setattr(reconcile, name, _then(getattr(reconcile, name), partial(trap.spring, name)))
 
 
 def _then(work: Callable[..., Any], spring: Callable[[], None]) -> Callable[..., Any]:

@@ -7,10 +7,11 @@ import pytest
 from controller.domain.state import HeldCause, Phase
 from controller.runtime.scheduler import Ticker
 from controller.testing.clock import ManualClock
-from tests.faults.rig import Bench, Ground
+from tests.faults.rig import Bench, Ground, a_bench, served
 from tests.parts.net import wait_until
 
 HOUR = timedelta(hours=1)
+YEAR = timedelta(days=365)
 
 
 @pytest.mark.parametrize("by", [HOUR, timedelta(days=400), -HOUR, timedelta(seconds=-20)])
@@ -73,6 +74,55 @@ def test_a_jump_does_not_end_the_loading(ground: Ground, bench: Bench) -> None:
     bench.clock.jump(HOUR)
     bench.tick()
     assert bench.position.phase is Phase.PENDING
+
+
+@pytest.fixture
+def stopped(ground: Ground) -> ManualClock:
+    """A daemon that was stopped while its candidate stood on a canary stage of a minute; its clock."""
+    ground.want("v11")
+    with a_bench(ground) as first:
+        served(ground, first)
+        ground.want("v12", canary_soak="60s")
+        first.until(Phase.PROGRESSING, "canary")
+        first.tick()
+        return first.clock
+
+
+@pytest.mark.parametrize("by", [timedelta(0), HOUR, YEAR, -HOUR, -YEAR])
+def test_a_jump_while_the_daemon_is_down_completes_no_stage(
+    by: timedelta, ground: Ground, stopped: ManualClock
+) -> None:
+    stopped.jump(by)
+    with a_bench(ground, stopped) as again:
+        for _ in range(6):
+            again.tick()
+            run = again.position.run
+            assert run is not None
+            assert (run.current.name, run.stage_since is not None) == ("canary", True), again.history
+        again.until(Phase.COMPLETED)
+        assert {"withdrawn", "not_verified", "rollback_started"}.isdisjoint(again.reasons())
+
+
+@pytest.mark.parametrize("by", [YEAR, -YEAR])
+def test_a_jump_while_the_daemon_is_down_hides_no_breach(by: timedelta, ground: Ground, stopped: ManualClock) -> None:
+    """What was counted when is remembered: a clock that was set back must not keep new answers from being counted."""
+    stopped.jump(by)
+    with a_bench(ground, stopped) as again:
+        again.breach()
+        again.until(Phase.ROLLED_BACK)
+        assert set(ground.send(20)) == {"v11"}
+
+
+def test_time_in_which_the_process_slept_completes_no_stage(ground: Ground, bench: Bench) -> None:
+    """Steady time goes on while a process is stopped, and nobody looked."""
+    ground.want("v12", canary_soak="60s")
+    bench.until(Phase.PROGRESSING, "canary")
+    bench.tick()
+    bench.clock.advance(HOUR.total_seconds())
+    for _ in range(6):
+        bench.tick()
+        assert bench.position.run is not None
+        assert bench.position.run.current.name == "canary", bench.history
 
 
 def test_ticks_go_on_when_the_clock_is_set_back() -> None:

@@ -2,7 +2,6 @@
 
 import shutil
 import sqlite3
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -133,19 +132,6 @@ def test_a_file_that_is_gone_holds_up_no_rollback(ground: Ground, canary: Bench)
     canary.settle()
     assert set(ground.send(20)) == {"v11"}
     assert canary.house.health.ready().document["components"]["store"]["ok"] is False  # type: ignore[index]
-
-
-@pytest.fixture
-def small_disk(ground: Ground) -> Iterator[Path]:
-    """The state folder on a disk of 4 MiB. Needs the right to mount."""
-    ground.state_dir.mkdir(mode=0o700, exist_ok=True)
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "none", ground.state_dir], check=False)
-    if mounted.returncode != 0:
-        pytest.skip("needs the right to mount a small disk")
-    try:
-        yield ground.state_dir
-    finally:
-        subprocess.run(["umount", "-l", ground.state_dir], check=True)
 
 
 def test_a_full_disk_holds_up_no_rollback(ground: Ground, small_disk: Path) -> None:

@@ -4,7 +4,6 @@ import json
 import shutil
 import signal
 import sqlite3
-import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -213,19 +212,6 @@ def test_a_database_of_a_newer_version(ground: Ground, feeder: Feeder, database:
         assert "run the version that wrote it, or a newer one" in live.refusal()
     with closing(sqlite3.connect(database)) as other:
         assert other.execute("SELECT version_num FROM tidegate_version").fetchone() == ("9999",)
-
-
-@pytest.fixture
-def small_disk(ground: Ground) -> Iterator[Path]:
-    """The state folder on a disk of 4 MiB. Needs the right to mount."""
-    ground.state_dir.mkdir(mode=0o700, exist_ok=True)
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "none", ground.state_dir], check=False)
-    if mounted.returncode != 0:
-        pytest.skip("needs the right to mount a small disk")
-    try:
-        yield ground.state_dir
-    finally:
-        subprocess.run(["umount", "-l", ground.state_dir], check=True)
 
 
 def test_a_full_disk(ground: Ground, feeder: Feeder, small_disk: Path) -> None:

@@ -11,6 +11,7 @@ from controller.domain.verdict import Verdict
 from controller.testing.builders import STABLE, stage_split
 from controller.testing.world import Passed, World
 from tests.laws.checks_kept import evidence_is_kept, says_why, told
+from tests.laws.checks_phases import nothing_lost_in_a_stall, phases_follow_the_design
 
 NOTHING = RouteTable()
 IN_RUN = (Phase.PROGRESSING, Phase.HELD, Phase.PAUSED, Phase.AWAITING_APPROVAL, Phase.STALLED)
@@ -118,29 +119,44 @@ def _observing(p: Passed, position: Position | None = None) -> bool:
 
 
 def correction_only_lowers(p: Passed) -> None:
-    """5: what is written gives the candidate more only to complete a raise that was just decided."""
+    """5: what is written gives the candidate more only to complete a raise that was just decided, or the exception."""
     route, run, split = p.seen.route, p.decision.position.run, p.decision.apply
-    if split is None or not exposes_more(split, route.table if isinstance(route, RouteSeen) else None, run):
+    if run is None or not exposes_more(split, route.table if isinstance(route, RouteSeen) else None, run):
         return
     mark = p.decision.position.traffic
     if split == Split(p.decision.position.stable or STABLE):
         return
-    assert p.decision.position.phase is Phase.PROGRESSING or _stood(p), f"raised in {p.decision.position.phase}"
     assert mark is not None, "raised without a mark"
     assert mark.accepted_at is None, "raised a split that was held before"
     assert isinstance(route, RouteSeen), "raised on a route that cannot be read"
     assert mark.before is not None, "raised from nothing"
     assert route.table == mark.before.table(), "raised although the route is not what it was"
+    if run.stage_since is not None:
+        # A stage that stood was raised already: whoever made it less since then, it is a correction.
+        assert _stood(p), f"a stage that stood was raised again in {p.decision.position.phase}"
+        return
+    assert p.decision.position.phase is Phase.PROGRESSING, f"raised in {p.decision.position.phase}"
+    known = p.before.traffic
+    ours = (known.split, known.before) if known is not None else ()
+    assert mark.before in ours, "raised from a split that somebody else left"
+
+
+def more_is_written_down_first(p: Passed) -> None:
+    """4 and 5: without the store nothing gives the candidate more, the exception included."""
+    run = p.decision.position.run
+    if p.wrote and exposes_more(p.decision.apply, p.held, run):
+        assert p.stored, "gave the candidate more without having written it down"
 
 
 def _stood(p: Passed) -> bool:
     """The exception: a listed GitOps tool wrote over a stage that stood, and nothing speaks against its weight."""
-    run, evidence = p.decision.position.run, p.decision.evidence
+    run, evidence, spec = p.decision.position.run, p.decision.evidence, p.seen.spec
     tool = isinstance(p.seen.route, RouteSeen) and p.seen.route.overwritten_by is not None
     standing = p.decision.position.phase in (Phase.PROGRESSING, Phase.PAUSED, Phase.AWAITING_APPROVAL)
     well = evidence is not None and not any(slo.blind for slo in evidence.slos)
     quiet = not any(p.decision.judgement.breach(kind) for kind in (OnBreach.ROLLBACK, OnBreach.HOLD))
-    return tool and standing and run is not None and run.stage_since is not None and well and quiet
+    good = spec.spec is not None and not spec.problems and not spec.deleted
+    return tool and standing and run is not None and run.stage_since is not None and well and quiet and good
 
 
 def wanted_goes_up_with_a_reason(p: Passed) -> None:
@@ -156,15 +172,18 @@ def wanted_goes_up_with_a_reason(p: Passed) -> None:
 def below_is_adopted(p: Passed) -> None:
     """5: found below what was verified: adopted and held."""
     before, after, route, run = p.before, p.decision.position, p.seen.route, p.before.run
-    if before.phase is not Phase.PROGRESSING or before.traffic is None or before.traffic.verified_at is None:
+    standing = before.phase in (Phase.PROGRESSING, Phase.PAUSED, Phase.AWAITING_APPROVAL)
+    if not standing or before.traffic is None or before.traffic.verified_at is None:
         return
     if not isinstance(route, RouteSeen) or _observing(p) or run is None:
         return
     table = before.traffic.split.table()
+    if p.seen.guarding and p.seen.storeless and (route.table or NOTHING).exposes_more(table, run.candidate):
+        return  # another process may have gone on to another kind of stage
     if _stood(p) and p.decision.apply == before.traffic.split:
         return
     if table.exposes_more(route.table or NOTHING, run.candidate):
-        assert after.phase is not Phase.PROGRESSING, "went on although someone lowered the traffic"
+        assert after.phase is not before.phase, "went on although someone lowered the traffic"
         settled = after.held is HeldCause.EXTERNAL
         assert not settled or not exposes_more(after.split(), route.table, run), "wants more than was found"
 
@@ -180,6 +199,20 @@ def blind_never_raises(p: Passed) -> None:
             assert "promoted" not in reasons, "promoted while blind"
 
 
+def guarding_only_lowers(p: Passed) -> None:
+    """8: what is guarded without being held is never raised, begun or promoted, and another's run is left alone."""
+    if not p.seen.guarding:
+        return
+    route, old, new = p.seen.route, p.before, p.decision.position
+    held = route.table if isinstance(route, RouteSeen) else None
+    assert not exposes_more(p.decision.apply, held, new.run), f"raised to {p.decision.apply}"
+    begun = {"adopted", "run_started", "stage_entered", "promoted", "returned"}
+    assert not begun & {n.reason.value for n in p.decision.notices}, "something began"
+    stood = old.traffic is not None and old.traffic.verified_at is not None and new.traffic == old.traffic
+    moved = held is not None and new.traffic is not None and held != new.traffic.split.table()
+    assert not (stood and moved and p.seen.storeless) or p.decision.apply is None, "undid what may be another's"
+
+
 def observing_writes_nothing(p: Passed) -> None:
     """`observe` judges and says; it writes no route."""
     if _observing(p, p.decision.position):
@@ -189,30 +222,6 @@ def observing_writes_nothing(p: Passed) -> None:
 def same_inputs_same_decision(p: Passed) -> None:
     """`tick` is a function: nothing but its arguments decides."""
     assert tick(p.before, p.evidence, p.seen) == p.decision
-
-
-def phases_follow_the_design(p: Passed) -> None:
-    """What may never follow what, said once more and by hand."""
-    before, after = p.before.phase, p.decision.position.phase
-    if after is Phase.COMPLETED:
-        assert before in (Phase.PROGRESSING, Phase.COMPLETED, Phase.STALLED), f"{before} -> {after}"
-    if before is Phase.ROLLING_BACK:
-        assert after in (Phase.ROLLING_BACK, Phase.ROLLED_BACK, Phase.IDLE), f"{before} -> {after}"
-    if after is Phase.PROGRESSING and before is Phase.HELD and p.before.held is not HeldCause.BLIND:
-        assert any(r.ask.value == "resume" for r in p.seen.requests), f"{p.before.held} ended without `resume`"
-    if after is Phase.PROGRESSING and before is Phase.PAUSED:
-        assert any(r.ask.value == "resume" for r in p.seen.requests), "a pause ended without `resume`"
-    if before in (Phase.IDLE, Phase.ROLLED_BACK, Phase.COMPLETED):
-        assert after in (before, Phase.PENDING, Phase.IDLE, Phase.STALLED), f"{before} -> {after}"
-
-
-def nothing_lost_in_a_stall(p: Passed) -> None:
-    """A broken spec that becomes good again ends neither a hold nor a pause, and skips no loading."""
-    before, after = p.before, p.decision.position
-    if before.phase is not Phase.STALLED or not before.under_way or after.phase is not Phase.PROGRESSING:
-        return
-    assert before.held is None, f"held ({before.held}) was forgotten"
-    assert before.resume_phase in (Phase.PROGRESSING, Phase.AWAITING_APPROVAL), f"{before.resume_phase} was forgotten"
 
 
 def zero_is_quiet(p: Passed) -> None:
@@ -247,12 +256,14 @@ INVARIANTS: tuple[Callable[[Passed], None], ...] = (
     up_only_when_complete,
     breach_goes_home,
     correction_only_lowers,
+    more_is_written_down_first,
     wanted_goes_up_with_a_reason,
     below_is_adopted,
     blind_never_raises,
     told,
     says_why,
     observing_writes_nothing,
+    guarding_only_lowers,
     evidence_is_kept,
     same_inputs_same_decision,
     phases_follow_the_design,

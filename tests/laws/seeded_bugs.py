@@ -12,9 +12,24 @@ from controller.analysis import booking, elin, ledger, ledgers
 from controller.analysis import judge as judging
 from controller.analysis import sight as seeing
 from controller.analysis import streams as shares
-from controller.decision import advance, asked, clock, edits, guard, overwritten, sight, tick, traffic
+from controller.decision import (
+    advance,
+    asked,
+    clock,
+    edits,
+    guard,
+    guarding,
+    overwritten,
+    share,
+    sight,
+    stable,
+    tick,
+    traffic,
+)
 from tests.analysis import test_engine_laws as engine
 from tests.laws import test_evidence_and_people_laws as more
+from tests.laws import test_gitops_laws as gitops
+from tests.laws import test_guarding_laws as unheld
 from tests.laws import test_journey_laws as laws
 
 HOME = "return turn.route_to(Split(turn.run.stable)).tell(Reason.ROLLBACK_STARTED"
@@ -28,6 +43,7 @@ ZERO = laws.test_a_rollback_ends_at_zero_and_not_before
 PAUSE = laws.test_a_pause_survives_a_broken_spec
 HOLD = laws.test_a_hold_survives_a_broken_spec
 HOLD_CLASS = more.test_a_hold_class_breach_holds_and_never_rolls_back
+ALL_WELL = gitops.test_a_gitops_tool_is_undone_only_while_all_is_well
 SHARE = more.test_a_share_that_is_not_what_was_set_is_stopped
 
 
@@ -201,17 +217,66 @@ BUGS: tuple[Bug, ...] = (
         overwritten.before_restoring,
         "route.overwritten_by is None",
         "True",
-        laws.test_what_a_gitops_tool_writes_over_a_stage_is_undone,
+        gitops.test_what_a_gitops_tool_writes_over_a_stage_is_undone,
     ),
     Bug(
         "a GitOps tool is undone while blind",
         overwritten.before_restoring,
         "or blind_now(turn.evidence)",
         "",
-        laws.test_a_blind_guard_lets_a_gitops_tool_lower,
+        gitops.test_a_blind_guard_lets_a_gitops_tool_lower,
+    ),
+    Bug(
+        "a person is taken for a GitOps tool",
+        overwritten.before_restoring,
+        "or route.overwritten_by is None",
+        "",
+        BY_HAND,
+    ),
+    Bug(
+        "a GitOps tool is undone over a limit",
+        overwritten.before_restoring,
+        "if any(",
+        "if False and any(",
+        gitops.test_what_is_over_a_limit_may_be_lowered_by_a_gitops_tool,
+    ),
+    Bug(
+        "a GitOps tool is undone after the glass was broken",
+        overwritten.before_restoring,
+        "if turn.seen.break_glass is not None:",
+        "if False:",
+        gitops.test_who_broke_the_glass_is_heard_though_a_gitops_tool_wrote_since,
+    ),
+    Bug(
+        "a GitOps tool is undone in a hold",
+        overwritten.stood,
+        "turn.position.phase in RESTORED",
+        "True",
+        gitops.test_a_held_stage_is_not_put_back,
+    ),
+    Bug(
+        "a GitOps tool is undone before the stage stood",
+        overwritten.stood,
+        "run.stage_since is not None and",
+        "",
+        gitops.test_a_stage_that_never_stood_is_not_put_back,
+    ),
+    Bug(
+        "what undoes a GitOps tool is written whatever came since",
+        traffic.to_write,
+        "before_restoring(turn) is not None if stood(turn)",
+        "True if stood(turn)",
+        ALL_WELL,
+    ),
+    Bug(
+        "a person who repeats a GitOps tool is not heard",
+        traffic._on_its_way,
+        "return route.overwritten_by is not None or",
+        "return True or",
+        ALL_WELL,
     ),
     Bug("zero without a quiet second", traffic._proved, "turn.now - mark.quiet_since >= QUIET", "True", ZERO),
-    Bug("a wrong share is not seen", traffic.share_rejected, "> LOG_REJECT", "> 1e9", SHARE),
+    Bug("a wrong share is not seen", share.share_rejected, "> LOG_REJECT", "> 1e9", SHARE),
     Bug("a wrong share is told again and again", traffic.check_share, "if not mark.overdue:", "if True:", SHARE),
     Bug("blind is never withdrawn", sight._too_long, "if blind_for < policy.after or", "if True or", BLIND),
     Bug("shadow is withdrawn too", sight._too_long, "turn.run.current.kind is StageKind.SHADOW", "False", BLIND),
@@ -229,6 +294,20 @@ BUGS: tuple[Bug, ...] = (
         "return replace(value, **cast(dict[str, Any], late)) if late else value",
         "return value",
         laws.test_a_clock_set_back_costs_no_more_than_the_wait_itself,
+    ),
+    Bug(
+        "downtime is soak",
+        clock.taken_up,
+        "replace(run, stage_since=as_long_ago(run.stage_since))",
+        "run",
+        laws.test_time_in_which_nobody_looked_is_no_soak,
+    ),
+    Bug(
+        "downtime ends the watch after a promotion",
+        clock.taken_up,
+        "promoted_at=as_long_ago(position.promoted_at)",
+        "promoted_at=position.promoted_at",
+        laws.test_time_in_which_nobody_looked_ends_no_watch_after_a_promotion,
     ),
     Bug(
         "lost evidence is new evidence",
@@ -253,7 +332,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         "a broken spec ends a pause",
-        edits._stall,
+        stable.stalled,
         "resume_phase=turn.position.phase",
         "resume_phase=turn.position.resume_phase or turn.position.phase",
         PAUSE,
@@ -328,5 +407,33 @@ BUGS: tuple[Bug, ...] = (
         "if entries:",
         "if entries and not any(known.blind for _, known in pairs):",
         more.test_a_breach_stays_visible_when_sight_is_lost,
+    ),
+    Bug(
+        "a stage is left without the lease",
+        guarding.standstill,
+        "else turn.seen.guarding",
+        'else ""',
+        unheld.test_a_good_candidate_stands_still_and_goes_on_when_it_is_held_again,
+    ),
+    Bug(
+        "the guard sleeps without the lease",
+        guard.guard,
+        "if worst is not None and turn.position.phase",
+        "if worst is not None and not turn.seen.guarding and turn.position.phase",
+        unheld.test_a_harmful_candidate_ends_at_zero,
+    ),
+    Bug(
+        "a raise is completed without the lease",
+        traffic.to_write,
+        "if not may_write(turn, mark):",
+        "if False:",
+        unheld.test_a_raise_that_was_decided_before_waits,
+    ),
+    Bug(
+        "what another process did is undone",
+        guarding.may_be_anothers,
+        "unasked and mark.verified_at is not None",
+        "False",
+        unheld.test_without_the_database_what_another_did_is_not_undone,
     ),
 )

@@ -183,42 +183,6 @@ def test_whatever_a_hand_writes_the_candidate_ends_within_its_stage(journey: Jou
 
 
 @effort(40)
-@given(journeys(), st.sampled_from((None, 0, 3)))
-def test_what_a_gitops_tool_writes_over_a_stage_is_undone(journey: Journey, weight: int | None) -> None:
-    world = journey.at_stage()
-    drive_until(world, lambda w: w.position.run is not None and w.position.run.stage_since is not None, 5)
-    before = world.plane.table
-    shares = [(STABLE, 100 - (weight or 0)), (CANDIDATE, weight or 0)]
-    committed = RouteTable(tuple((name, share) for name, share in shares if share))
-    world.plane.by_hand(committed, world.true_now, tool="argocd-controller")
-    one_pass(world)
-    assert world.plane.table == before, "what the tool wrote was taken for a wish"
-    assert world.position.phase is not Phase.HELD
-    drive_until(world, lambda w: w.position.phase is Phase.COMPLETED, 40 * len(world.rollout.stages))
-    world.plane.by_hand(committed, world.true_now, tool="argocd-controller")
-    drive(world, 1)
-    assert world.plane.table == RouteTable(((CANDIDATE, 100),)), "what was promoted was undone by a tool"
-    check(world)
-
-
-@effort(40)
-@given(journeys(), CAUSES, st.booleans())
-def test_a_blind_guard_lets_a_gitops_tool_lower(journey: Journey, cause: BlindCause, paused: bool) -> None:
-    world = journey.at_stage()
-    drive_until(world, lambda w: w.position.run is not None and w.position.run.stage_since is not None, 5)
-    if paused:
-        _paused(world)
-        one_pass(world)
-    world.truth.dark[None, None] = cause
-    drive(world, 1)
-    world.plane.by_hand(RouteTable(((STABLE, 100),)), world.true_now, tool="argocd-controller")
-    drive(world, 2)
-    assert not world.exposed(CANDIDATE), "raised without seeing"
-    assert world.position.phase in (Phase.HELD, Phase.PAUSED)
-    check(world)
-
-
-@effort(40)
 @given(journeys(), tables(), st.sampled_from((_broken, _deleted)))
 def test_a_hold_survives_a_broken_spec(
     journey: Journey, table: RouteTable | None, harm: Callable[[World], None]
@@ -303,6 +267,46 @@ def test_a_clock_set_back_costs_no_more_than_the_wait_itself(journey: Journey, h
     drive_until(world, lambda w: w.position.phase is Phase.ROLLED_BACK, 10)
     assert home(world)
     check(world)
+
+
+@effort(30)
+@given(journeys(), st.sampled_from((-8760.0, -1.0, 0.0, 1.0, 8760.0)), st.integers(1, 3))
+def test_time_in_which_nobody_looked_is_no_soak(journey: Journey, hours: float, starts: int) -> None:
+    """A jump while the daemon is down looks like a downtime, and neither is a time in which the stage was watched."""
+    world = journey.at_stage()
+    drive(world, 2)
+    before = world.position.run
+    assert before is not None
+    if world.position.phase is not Phase.PROGRESSING or before.stage_since is None:
+        return
+    stood = world.now - before.stage_since
+    world.jump(timedelta(hours=hours))
+    for _ in range(starts):
+        world.kill()
+        for _ in range(2):
+            one_pass(world)
+    run = world.position.run
+    assert run is not None
+    assert run.stage == before.stage, "a stage was completed by a time in which nobody looked"
+    assert run.stage_since is not None
+    assert world.now - run.stage_since <= stood, "it counts as soak"
+    drive_until(world, lambda w: w.position.phase is Phase.COMPLETED, 100)
+    check(world)
+
+
+@effort(20)
+@given(journeys(), st.sampled_from((-8760.0, 8760.0)))
+def test_time_in_which_nobody_looked_ends_no_watch_after_a_promotion(journey: Journey, hours: float) -> None:
+    world = journey.world()
+    drive_until(world, lambda w: w.position.phase is Phase.COMPLETED, 400)
+    drive(world, 2)
+    world.jump(timedelta(hours=hours))
+    world.kill()
+    one_pass(world)
+    assert world.position.phase is Phase.COMPLETED, "the guard was given up"
+    check(world)
+    turn(world, HARMFUL)
+    drive_until(world, lambda w: w.position.stable == STABLE, 100)
 
 
 @effort(30)

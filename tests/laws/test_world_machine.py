@@ -82,6 +82,11 @@ class WorldMachine(RuleBasedStateMachine):
         self.world.plane.by_hand(table, self.world.true_now)
         one_pass(self.world)
 
+    @rule(table=tables(), tool=st.sampled_from(("argocd-controller", "kustomize-controller")))
+    def written_over_by_a_tool(self, table: RouteTable | None, tool: str) -> None:
+        self.world.plane.by_hand(table, self.world.true_now, tool=tool)
+        one_pass(self.world)
+
     @rule(unreadable=st.booleans(), unwritable=st.booleans(), losing=st.integers(0, 2))
     def router_fails(self, unreadable: bool, unwritable: bool, losing: int) -> None:
         self.world.plane.unreadable, self.world.plane.unwritable = unreadable, unwritable
@@ -94,6 +99,10 @@ class WorldMachine(RuleBasedStateMachine):
     @rule(down=st.booleans(), spool=st.booleans())
     def store_fails(self, down: bool, spool: bool) -> None:
         self.world.store_down, self.world.spool_down = down, down and spool
+
+    @rule(away=st.booleans())
+    def leases_run_out(self, away: bool) -> None:
+        self.world.guarding = "API server away: guarding only" if away else ""
 
     @rule()
     def evidence_is_lost(self) -> None:
@@ -151,6 +160,7 @@ def mend(world: World, rollout: ModelRollout) -> None:
     plane.unreadable = plane.unwritable = False
     plane.losing = 0
     world.store_down = world.spool_down = False
+    world.guarding = ""
     world.truth.dark.clear()
     world.truth.silent.clear()
     world.commit(hashed(replace(rollout, version=world.position.stable or STABLE)))

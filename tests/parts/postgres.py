@@ -15,8 +15,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from controller.testing.cluster_parts.process import run_as
 from tests.parts.net import LOOPBACK, free_port
-from tests.parts.process import Child, run_as
+from tests.parts.process import Child
 
 # Data of a test is worth nothing after a crash, and small buffers let several servers live on one machine.
 _SETTINGS = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "16MB", "max_connections": "50"}

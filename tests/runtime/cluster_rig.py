@@ -66,10 +66,13 @@ class HandKeeper:
     """Holds the shards that a test gives it."""
 
     def __init__(self, news: ShardNews, everything: bool = True) -> None:
-        self.news, self.everything = news, everything
+        self.news, self.everything, self.is_adrift = news, everything, False
 
     def holds(self, key: RolloutKey) -> bool:
         return self.everything
+
+    def guards(self, key: RolloutKey) -> bool:
+        return self.everything or self.is_adrift
 
     def shard_of(self, key: RolloutKey) -> int:
         return 0
@@ -81,11 +84,16 @@ class HandKeeper:
         """The test says when."""
 
     def gain(self) -> None:
-        self.everything = True
+        self.everything, self.is_adrift = True, False
         self.news.gained(0)
 
     def lose(self) -> None:
-        self.everything = False
+        self.everything = self.is_adrift = False
+        self.news.lost(0)
+
+    def run_out(self) -> None:
+        """Not renewed in time: the API server does not answer."""
+        self.everything, self.is_adrift = False, True
         self.news.lost(0)
 
 
@@ -204,17 +212,18 @@ def a_cluster_rig(
     plane: dict[RolloutKey, MemoryRouter] | None = None,
     counters: Counters | None = None,
     holds: bool = True,
+    keep: Callable[[MemoryCluster, ShardNews, ManualClock], HandKeeper] | None = None,
 ) -> ClusterRig:
-    """One replica. What two of them share is given to both."""
+    """One replica. What two of them share is given to both. `keep` makes another keeper than the test's own hand."""
     base = a_rig(folder, MemoryStore(("memory",), shelf), clock=clock, counters=counters)
     clock = base.clock
     server = server or MemoryApiServer(now=clock.now)
     plane = plane if plane is not None else {}
     cluster, news = MemoryCluster(server), ShardNews()
-    keeper = HandKeeper(news, holds)
+    keeper = keep(cluster, news, clock) if keep else HandKeeper(news, holds)
     source = CustomResources(cluster.view, clock=clock)
     routes = ClusterRoutes(cluster, cluster.view)
-    doors = Cluster(cluster, cluster.view, routes, f"replica-{folder.name}", (), keeper, news)
+    doors = Cluster(cluster, cluster, cluster.view, routes, f"replica-{folder.name}", (), keeper, news)
     house = base.house
 
     def route(binding: RouteBinding) -> MemoryRouter:

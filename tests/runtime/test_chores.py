@@ -1,5 +1,6 @@
 """Beside the passes: who is sampled, what is told when it lasts, and what is forgotten."""
 
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -93,6 +94,41 @@ def test_a_run_that_waits_to_begin_is_asked_for_before_the_next_tick(
     assert woken.keys == [NEW], "nobody waits any more"
 
 
+def test_a_run_that_another_process_guarded_is_asked_for_before_the_next_tick(
+    canary: Rig, chores: Chores, ticker: Ticker, woken: Woken
+) -> None:
+    """The breach that came while nobody guarded it is not left until the tick of those that were here before."""
+    chores.plan()
+    ((server, station),) = canary.house.watch.stations().items()
+    station.sampler.tick()
+    canary.house.watch.follow(NEW, canary.held.position.run, False)
+    name = f"sample {server.provider} {' '.join(server.urls)} {abs(hash(server))}"
+    assert f"{name} for new ones at once" in ticker.names()
+    chores.catch_up(name, server)
+    assert woken.keys == [NEW]
+
+
+def test_who_begins_to_listen_while_others_are_asked_for_is_woken_too(
+    canary: Rig, chores: Chores, woken: Woken, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """He is asked for with them, so that he waits for nothing any more: without a wake he would miss a whole tick."""
+    name, server = joined_by_a_new_run(canary, chores)
+    chores.sample(server)
+    woken.keys.clear()
+    watch, third = canary.house.watch, RolloutKey("assistants", "third")
+    sampler = watch.stations()[server].sampler
+    tick = sampler.tick
+
+    def joined_meanwhile() -> object:
+        watch.follow(third, canary.held.position.run, False)
+        return tick()
+
+    monkeypatch.setattr(sampler, "tick", joined_meanwhile)
+    watch.follow(NEW, canary.held.position.run, False)
+    chores.catch_up(name, server)
+    assert sorted(woken.keys) == sorted([NEW, third])
+
+
 def test_nobodys_ticks_are_further_apart_because_of_a_new_run(
     canary: Rig, chores: Chores, ticker: Ticker, woken: Woken
 ) -> None:
@@ -136,3 +172,21 @@ def test_a_store_that_cannot_be_pruned_ends_nothing(canary: Rig, chores: Chores)
     chores.prune()
     canary.store.fault = Fault.UNAVAILABLE
     chores.prune()
+
+
+def test_what_is_asked_for_soon_while_the_last_one_runs_is_done_after_it() -> None:
+    ticker, entered, ended = Ticker(SystemClock()), [0], threading.Event()
+
+    def slow() -> None:
+        entered[0] += 1
+        ended.wait(10)
+
+    ticker.start()
+    try:
+        ticker.soon("catch up", timedelta(0), slow)
+        wait_until(lambda: entered[0] == 1, 10, "the first one")
+        ticker.soon("catch up", timedelta(0), slow)
+        wait_until(lambda: entered[0] == 2, 10, "the second one")
+    finally:
+        ended.set()
+        ticker.stop()

@@ -1,14 +1,19 @@
 """Several replicas on one store, one API server and one data plane: every rollout has one guard at a time."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from controller.domain.names import RolloutKey
 from controller.domain.state import Phase
 from controller.domain.traffic import Split
+from controller.runtime import sharing
+from controller.runtime.book import Held
 from controller.runtime.desk import OUTBOX
 from controller.runtime.reconcile import reconcile
+from controller.runtime.sharing import Heirs
 from controller.testing.stores import Fault
 from tests.runtime.cluster_rig import KEY, ClusterRig, a_cluster_rig, a_document
 from tests.runtime.rig import KEY as OF_A_FILE
@@ -167,3 +172,75 @@ def test_before_its_database_is_read_a_process_touches_only_what_is_its_own(tmp_
     made.keeper.everything = False
     assert not cluster.may_touch(OF_A_FILE), "not known is no"
     made.rig.house.persister.close()
+
+
+def test_what_is_lost_while_it_is_read_is_not_taken_by_what_was_read(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process had it for a moment, and wrote: what was read before is not true any more."""
+    first, second = pair
+    first.keeper.lose()
+    load = second.rig.store.load
+    reads: list[object] = []
+
+    def slow() -> object:
+        found = load()
+        reads.append(found)
+        if len(reads) == 1:
+            second.keeper.lose()
+            first.keeper.gain()
+            first.sharing.refresh()
+            first.tick_until(lambda: first.held.position.phase is Phase.ROLLED_BACK, bad=100)
+            first.keeper.lose()
+            second.keeper.gain()
+        return found
+
+    monkeypatch.setattr(second.rig.store, "load", slow)
+    second.keeper.gain()
+    second.sharing.refresh()
+    assert not second.sharing.holds(KEY), "it was let go meanwhile"
+    second.sharing.refresh()
+    assert second.sharing.holds(KEY)
+    assert second.held.position.phase is Phase.ROLLED_BACK
+
+
+def test_a_pass_that_hangs_keeps_nobody_else_from_being_taken(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sharing, "BUSY", 0.01)
+    first, second = pair
+    other = a_document("v11", name="zzz-bot")
+    first.apply(other)
+    second.apply(other)
+    hanging, ended = threading.Event(), threading.Event()
+    pass_of_before = threading.Thread(target=_hold, args=(second.held, hanging, ended))
+    pass_of_before.start()
+    hanging.wait(10)
+    hand_over(first, second)
+    try:
+        assert second.sharing.holds(RolloutKey(KEY.namespace, "zzz-bot"))
+        assert not second.sharing.holds(KEY)
+    finally:
+        ended.set()
+        pass_of_before.join(10)
+    second.sharing.refresh()
+    assert second.sharing.holds(KEY)
+
+
+def _hold(held: Held, hanging: threading.Event, ended: threading.Event) -> None:
+    with held.lock:
+        hanging.set()
+        ended.wait(10)
+
+
+def test_one_that_cannot_be_dropped_well_is_let_go_with_all_others(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, _ = pair
+    first.apply(a_document("v11", name="zzz-bot"))
+    asked: list[RolloutKey] = []
+
+    def broken(key: RolloutKey) -> None:
+        asked.append(key)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(first.sharing, "_heirs", Heirs(lambda _: None, broken))
+    first.keeper.lose()
+    assert {key.name for key in asked} == {KEY.name, "zzz-bot"}
+    assert not first.sharing.holds(KEY)

@@ -1,6 +1,9 @@
 """The one thread that writes: newest only, patient with the API server, and never in anybody's way."""
 
-from collections.abc import Mapping
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import pytest
@@ -14,7 +17,8 @@ from controller.domain.cluster import (
     ObjectRef,
     Operation,
 )
-from controller.runtime.cluster_writer import MOST_EVENTS, ClusterWriter
+from controller.runtime.cluster_events import MOST_EVENTS
+from controller.runtime.cluster_writer import ClusterWriter
 from controller.telemetry.health import Health
 from controller.testing.builders import a_rollout
 from controller.testing.clock import ManualClock
@@ -162,3 +166,154 @@ def test_its_thread_writes_at_once_and_finishes_what_is_left(desk: Desk) -> None
     desk.want("Idle")
     desk.writer.stop()
     assert desk.phase == "Idle"
+
+
+def an_event(number: int) -> ObjectRef:
+    return ObjectRef(EVENT, "assistants", f"event-{number}")
+
+
+def tell(desk: Desk, *numbers: int) -> None:
+    for number in numbers:
+        ref = an_event(number)
+        desk.writer.tell(ref, {"metadata": {"name": ref.name, "namespace": ref.namespace}, "note": str(number)})
+
+
+def told(desk: Desk) -> list[str]:
+    """In the order in which they were created."""
+    found = [one for ref, one in desk.cluster.server.objects.items() if ref.kind == EVENT]
+    return [str(one["note"]) for one in sorted(found, key=_revision)]
+
+
+def _revision(document: Document) -> int:
+    metadata = document["metadata"]
+    assert isinstance(metadata, Mapping)
+    return int(metadata["resourceVersion"])
+
+
+def settle(desk: Desk, seconds: float) -> None:
+    for _ in range(round(seconds)):
+        while desk.writer.step():
+            pass
+        desk.clock.advance(1)
+
+
+CREATES = ("create", "events.events.k8s.io")
+
+
+def test_events_wait_for_the_api_server_and_keep_their_order(desk: Desk) -> None:
+    desk.cluster.fail(verb="create")
+    tell(desk, 1, 2, 3)
+    settle(desk, 100)
+    assert told(desk) == []
+    assert desk.cluster.calls[CREATES] <= 8, "1, 2, 4, ... s, and only the first of them is tried"
+    assert "events in the cluster" in str(desk.health.ready().document)
+    tell(desk, 4)
+    desk.cluster.heal()
+    settle(desk, 120)
+    assert told(desk) == ["1", "2", "3", "4"]
+    settle(desk, 600)
+    assert told(desk) == ["1", "2", "3", "4"]
+    assert "API server is away" not in str(desk.health.ready().document)
+
+
+def test_an_event_whose_answer_was_lost_is_told_once(desk: Desk) -> None:
+    def arrives_all_the_same(verb: str, ref: ObjectRef) -> None:
+        desk.cluster.before_write = None
+        desk.cluster.server.create(ref, {"metadata": {"name": ref.name, "namespace": ref.namespace}, "note": "1"}, "us")
+        raise ClusterUnavailableError(f"{verb}: no answer within the time-out")
+
+    desk.cluster.before_write = arrives_all_the_same
+    tell(desk, 1, 2)
+    settle(desk, 10)
+    assert told(desk) == ["1", "2"]
+    assert desk.cluster.calls[CREATES] == 3
+
+
+def test_events_that_nobody_took_for_an_hour_are_let_go(desk: Desk) -> None:
+    desk.cluster.fail(verb="create")
+    tell(desk, 1)
+    settle(desk, 1800)
+    tell(desk, 2)
+    settle(desk, 1801)
+    desk.cluster.heal()
+    settle(desk, 61)
+    assert told(desk) == ["2"]
+
+
+def test_one_that_cannot_be_sent_at_all_holds_up_nobody(desk: Desk) -> None:
+    def broken(_verb: str, ref: ObjectRef) -> None:
+        if ref == an_event(1):
+            raise ZeroDivisionError
+
+    desk.cluster.before_write = broken
+    tell(desk, 1, 2)
+    settle(desk, 2)
+    assert told(desk) == ["2"]
+
+
+def test_what_the_api_server_asks_for_holds_statuses_and_events_alike(desk: Desk) -> None:
+    desk.cluster.fail(ClusterUnavailableError("too many requests", retry_after=30.0), verb="create", times=1)
+    tell(desk, 1)
+    desk.writer.step()
+    desk.want("Idle")
+    settle(desk, 29)
+    assert (desk.phase, desk.patches) == (None, 0)
+    settle(desk, 3)
+    assert (desk.phase, told(desk)) == ("Idle", ["1"])
+    desk.cluster.fail(ClusterUnavailableError("too many requests", retry_after=30.0), verb="patch", times=1)
+    desk.want("Pending")
+    desk.writer.step()
+    tell(desk, 2)
+    settle(desk, 29)
+    assert told(desk) == ["1"]
+    settle(desk, 3)
+    assert (desk.phase, told(desk)) == ("Pending", ["1", "2"])
+
+
+def test_events_alone_that_are_not_taken_hardly_hold_up_statuses(desk: Desk) -> None:
+    desk.cluster.fail(verb="create")
+    tell(desk, 1)
+    for number in range(60):
+        desk.want(f"P{number}")
+        settle(desk, 10)
+        desk.writer.step()
+    assert desk.patches >= 58
+
+
+def test_statuses_go_first(desk: Desk) -> None:
+    others = [a_document(name=f"bot-{number}") for number in range(20)]
+    for document in others:
+        desk.cluster.put(MODEL_ROLLOUT, document)
+        desk.writer.want(ObjectRef(MODEL_ROLLOUT, "assistants", document["metadata"]["name"]), lambda _: {"phase": "X"})
+    tell(desk, *range(20))
+    for _ in range(20):
+        desk.writer.step()
+    assert (desk.patches, desk.cluster.calls[CREATES]) == (20, 2), (
+        "the first one, and the next when nothing else is due"
+    )
+    settle(desk, 1)
+    assert len(told(desk)) == 20
+
+
+def test_no_status_is_written_by_two_hands_at_once_and_the_newest_stays(desk: Desk) -> None:
+    busy, most, lock = Counter[ObjectRef](), Counter[ObjectRef](), threading.Lock()
+
+    def watched(phase: str) -> Callable[[Document], Mapping[str, object]]:
+        def compute(_: Document) -> Mapping[str, object]:
+            with lock:
+                busy[REF] += 1
+                most[REF] = max(most[REF], busy[REF])
+            time.sleep(0.002)
+            with lock:
+                busy[REF] -= 1
+            return {"phase": phase}
+
+        return compute
+
+    desk.writer.start()
+    for number in range(100):
+        desk.writer.want(REF, watched(f"P{number}"))
+        time.sleep(0.001)
+    wait_until(lambda: desk.phase == "P99", 10, "the newest")
+    desk.writer.stop()
+    assert (most[REF], desk.phase) == (1, "P99")

@@ -15,7 +15,6 @@ from controller.domain.route import BackendRef
 from controller.domain.state import Phase, Position, Run, Spare, TrafficMark
 from controller.domain.traffic import Split
 from controller.domain.verdict import Judgement
-from controller.runtime.scaling_kinds import kind_of, plural_of
 from controller.runtime.scaling_routes import sends_to
 from controller.runtime.scaling_wanted import needed_by_others, wanted
 from controller.testing.builders import CANDIDATE, PROVENANCE, STABLE, THIRD, a_rollout, a_run, a_version, seen
@@ -151,24 +150,6 @@ def test_never_down_what_another_rollout_lists() -> None:
 def test_any_route_that_sends_something(rule: dict[str, object], *, sends: bool) -> None:
     found = sends_to([a_route("preview", "default", rule)], "default", scaled("v12").backend)
     assert found == ("HTTPRoute default/preview" if sends else None)
-
-
-@pytest.mark.parametrize(
-    ("kind", "plural"),
-    [
-        ("Deployment", "deployments"),
-        ("StatefulSet", "statefulsets"),
-        ("ReplicaSet", "replicasets"),
-        ("LeaderWorkerSet", "leaderworkersets"),
-        ("Proxy", "proxies"),
-        ("Gateway", "gateways"),
-        ("Ingress", "ingresses"),
-    ],
-)
-def test_plurals(kind: str, plural: str) -> None:
-    assert plural_of(kind) == plural
-    found = kind_of(replace(a_scale("v12"), kind=kind, api_version="serving.example.com/v1"))
-    assert (found.resource, found.version) == (f"{plural}.serving.example.com", "v1")
 
 
 class TestSpare:

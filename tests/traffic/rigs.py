@@ -13,7 +13,7 @@ from controller.domain.names import RolloutKey, VersionName
 from controller.domain.route import BackendRef, EnvoyRoute, Route, Sticky
 from controller.domain.traffic import RouteTable
 from controller.ports import RouteBinding
-from controller.testing.conformance.traffic import CONVERSATION, TrafficRig
+from controller.testing.conformance.traffic_rig import CONVERSATION, TrafficRig
 from controller.testing.routers import Fault, MemoryRouter
 from controller.traffic.envoy import EnvoyRouter
 from controller.traffic.envoy_admin import EnvoyAdmin

@@ -6,7 +6,7 @@ import pytest
 
 from controller.domain.names import RolloutKey
 from controller.domain.traffic import RouterUnavailableError, Split
-from controller.testing.conformance.traffic import COHORT, settle, settled
+from controller.testing.conformance.traffic_rig import COHORT, settle, settled
 from controller.traffic.breakglass import everything_to_stable, known_rollouts, stable_of
 from tests.traffic.rigs import KEY, V11, V12, EnvoyRig, an_envoy_rig
 

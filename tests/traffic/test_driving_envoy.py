@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from controller.domain.traffic import RouterUnavailableError, Split
-from controller.testing.conformance.traffic import settle
+from controller.testing.conformance.traffic_rig import settle
 from controller.traffic.envoy import EnvoyRouter
 from tests.parts.envoy import start_envoy
 from tests.parts.tools import ROOT

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from controller.domain.traffic import RouterUnavailableError, RouteTable, Split
-from controller.testing.conformance.traffic import settle, settled
+from controller.testing.conformance.traffic_rig import settle, settled
 from controller.traffic.envoy import EnvoyRouter
 from tests.parts.net import LOOPBACK, wait_until
 from tests.traffic.rigs import V11, V12, EnvoyRig, an_envoy_rig

@@ -14,7 +14,7 @@ from controller.domain.names import RolloutKey, VersionName
 from controller.domain.route import BackendRef, Sticky
 from controller.domain.traffic import RouterUnavailableError, RouteSeen, Split
 from controller.ports import RouteBinding
-from controller.testing.conformance.traffic import settle, settled
+from controller.testing.conformance.traffic_rig import settle, settled
 from controller.traffic import router_for
 from controller.traffic.envoy import EnvoyRouter
 from tests.parts.net import LOOPBACK, free_port, wait_until

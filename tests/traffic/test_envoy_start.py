@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from controller.domain.traffic import RouterUnavailableError, Split
-from controller.testing.conformance.traffic import settle
+from controller.testing.conformance.traffic_rig import settle
 from controller.traffic import envoy_files
 from controller.traffic.breakglass import everything_to_stable
 from controller.traffic.envoy_files import ConfigFolder

@@ -6,18 +6,27 @@ Nothing here tells Tidegate which version is bad: it only patches `spec.version`
 import json
 import shlex
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from controller.demo import programs
 from controller.demo.cluster import answered, rollout, told
 from controller.demo.cluster.stage import Stage, staged, start_controller, start_world
 from controller.demo.processes import Program, Running
-from controller.demo.run import RATE, RUN_LIMIT, DemoError, Show, View
-from controller.demo.talk import ask
+from controller.demo.watching import (
+    RATE,
+    RUN_LIMIT,
+    DemoError,
+    Show,
+    View,
+    alerts,
+    answers,
+    as_expected,
+    follow,
+    keep_on,
+    wait,
+    watch,
+)
 from controller.testing.cluster_parts.programs import program
-from controller.web.client import DaemonRefusedError, DaemonUnavailableError, stream
 
 RESOURCE = f"mro/{rollout.NAME}"
 PROOF = {"v12": "Promoted", "v13": "RolledBack"}
@@ -38,7 +47,7 @@ def main(show: Show, keep: bool = False, limit: float = RUN_LIMIT) -> int:
         show.result(result)
         if keep:
             _keep(stage, show)
-    return 0 if _as_expected(runs) else 1
+    return 0 if as_expected(runs) else 1
 
 
 def _raise_curtain(stage: Stage, show: Show) -> None:
@@ -46,12 +55,13 @@ def _raise_curtain(stage: Stage, show: Show) -> None:
     file = stage.folder / "support-bot.yaml"
     file.write_text(rollout.TEXT)
     _kubectl(stage, show, "apply", "--filename", file)
-    threading.Thread(target=_follow, args=(stage,), name="follow", daemon=True).start()
+    name = f"{rollout.NAMESPACE}/{rollout.NAME}"
+    threading.Thread(target=follow, args=(stage, name), name="follow", daemon=True).start()
     waiter = _begin_to_wait(stage, show, "Ready", 60)
-    _until(lambda: waiter.exit_code() is not None, 65, "the rollout to be Ready", stage)
+    wait(lambda: waiter.exit_code() is not None, 65, "the rollout to be Ready", stage)
     _waited(waiter, show)
     port = int(stage.contour.url.rpartition(":")[2])
-    _until(lambda: _answers(port), 30, "Envoy to answer with v11", stage)
+    wait(lambda: answers(port), 30, "Envoy to answer with v11", stage)
     show.note(f"Envoy serves v11 at {stage.contour.url}; customers send {RATE:.0f} chat requests a second")
     stage.processes.start(programs.client(stage.contour.url, rate=RATE, duration=1800.0, seed=7), wait=False)
 
@@ -62,17 +72,8 @@ def _play(stage: Stage, show: Show, version: str, limit: float) -> View:
     _kubectl(stage, show, "patch", RESOURCE, "--namespace", rollout.NAMESPACE, "--type=merge", f"--patch={patch}")
     show.note("from here on Tidegate is on its own")
     waiter = _begin_to_wait(stage, show, PROOF[version], limit)
-    deadline, meter = time.monotonic() + limit, answered.Meter(stage.models, version)
-    while not (outcome := _ended(stage.view, version)):
-        _check_alive(stage)
-        if time.monotonic() > deadline:
-            raise DemoError(f"{version} was undecided after {limit:.0f} s: {stage.view.get('message')}; {_tail(stage)}")
-        if stage.fresh.wait(1.0):
-            stage.fresh.clear()
-            show.view(stage.view)
-            _measure(meter, stage, show, version)
-    show.view(stage.view)
-    _measure(meter, stage, show, version)
+    meter = answered.Meter(stage.models, version)
+    outcome = watch(stage, show, version, limit, lambda: _measure(meter, stage, show, version))
     waiter.wait_ended(30)
     _waited(waiter, show)
     return {**_outcome(stage, show, version, outcome), "measured": meter.measured}
@@ -116,14 +117,10 @@ def _tell(stage: Stage, show: Show) -> None:
 
 
 def _result(stage: Stage, show: Show, runs: list[View]) -> View:
-    _until(lambda: len(_messages(stage)) > len(runs), 15, "the alerts to arrive", stage)
-    alerts = _messages(stage)
-    for message in alerts:
-        if isinstance(message, dict):
-            show.alert(message)
+    told_of = alerts(stage, show, len(runs))
     conditions, events = told.conditions(stage.kubectl), told.events(stage.kubectl)
     counted = "that the model servers answer"
-    return {"runs": runs, "alerts": alerts, "conditions": conditions, "events": events, "counted": counted}
+    return {"runs": runs, "alerts": told_of, "conditions": conditions, "events": events, "counted": counted}
 
 
 def _end_of_client(stage: Stage) -> View:
@@ -141,10 +138,7 @@ def _keep(stage: Stage, show: Show) -> None:
     show.note(f"  kubectl get {RESOURCE} -n {rollout.NAMESPACE} -o yaml")
     show.note(f"  kubectl tidegate watch {rollout.NAME} -n {rollout.NAMESPACE}")
     show.note(f"  curl {stage.contour.url}/v1/models; tail -f {stage.folder / 'logs' / 'tidegate.log'}")
-    while not _gone(stage):
-        if stage.fresh.wait(1.0):
-            stage.fresh.clear()
-            show.view(stage.view)
+    keep_on(stage, show)
 
 
 def _kubectl(stage: Stage, show: Show, *words: str | Path) -> None:
@@ -166,66 +160,3 @@ def _waited(waiter: Running, show: Show) -> None:
     if waiter.exit_code() != 0:
         raise DemoError(f"`kubectl wait` for {waiter.program.name.partition('-')[2]} gave up: {said}")
     show.note(f"  {said}")
-
-
-def _answers(port: int) -> bool:
-    body = {"model": "support-bot", "messages": [{"role": "user", "content": "ping"}]}
-    return ask(port, "POST", "/v1/chat/completions", body, timeout=2.0).status == 200
-
-
-def _follow(stage: Stage) -> None:
-    """Keep the newest view of the rollout, as any other user of the controller's socket would."""
-    while True:
-        try:
-            name = f"{rollout.NAMESPACE}/{rollout.NAME}"
-            for view in stream(stage.state_dir / "tidegate.sock", "watch", {"name": name}):
-                stage.view = view
-                stage.fresh.set()
-        except (DaemonUnavailableError, DaemonRefusedError):
-            time.sleep(0.2)
-
-
-def _ended(view: View, version: str) -> str | None:
-    run = view.get("run")
-    if not isinstance(run, dict) or run.get("candidate") != version:
-        return None
-    return {"Completed": "promoted", "RolledBack": "rolled_back"}.get(str(view.get("phase")))
-
-
-def _until(ready: Callable[[], bool], seconds: float, what: str, stage: Stage) -> None:
-    deadline = time.monotonic() + seconds
-    while not ready():
-        _check_alive(stage)
-        if time.monotonic() > deadline:
-            raise DemoError(f"waited {seconds:.0f} s for {what}; the logs: {_tail(stage)}")
-        time.sleep(0.1)
-
-
-def _check_alive(stage: Stage) -> None:
-    gone = _gone(stage)
-    if gone:
-        raise DemoError(f"ended too early: {gone}; the logs: {_tail(stage)}")
-
-
-def _gone(stage: Stage) -> dict[str, int]:
-    """What ended by itself and should not have; `kubectl wait` may."""
-    ended = {name: code for name, code in stage.processes.ended().items() if not name.startswith("wait-")}
-    cluster = (stage.server.process, stage.contour.contour, stage.contour.envoy)
-    return ended | {one.name: 1 for one in cluster if not one.alive}
-
-
-def _messages(stage: Stage) -> list[object]:
-    said = ask(stage.slack, "GET", "/messages")
-    found = said.json().get("messages") if said.status == 200 else []
-    return found if isinstance(found, list) else []
-
-
-def _tail(stage: Stage) -> str:
-    log = stage.folder / "logs" / "tidegate.log"
-    return log.read_text(errors="replace")[-2000:] if log.exists() else "none"
-
-
-def _as_expected(runs: list[View]) -> bool:
-    v12, v13 = runs
-    good = v12["outcome"] == "promoted" and v12["candidate_share_verified"] == 100.0
-    return good and v13["outcome"] == "rolled_back" and v13["candidate_share_verified"] == 0.0

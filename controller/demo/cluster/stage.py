@@ -11,7 +11,7 @@ from pathlib import Path
 from controller.demo import programs
 from controller.demo.cluster import pod, rollout
 from controller.demo.processes import Processes, Program, Running
-from controller.demo.run import Show, View
+from controller.demo.watching import Show, View
 from controller.testing.cluster_parts import chart
 from controller.testing.cluster_parts.apiserver import ApiServer, an_api_server
 from controller.testing.cluster_parts.contour import Contour, a_contour
@@ -51,6 +51,12 @@ class Stage:
     def kubectl(self) -> Kubectl:
         """As the administrator, who is not the controller."""
         return self.server.kubectl
+
+    def gone(self) -> dict[str, int]:
+        """What ended by itself and should not have; `kubectl wait` may."""
+        ended = {name: code for name, code in self.processes.ended().items() if not name.startswith("wait-")}
+        cluster = (self.server.process, self.contour.contour, self.contour.envoy)
+        return ended | {one.name: 1 for one in cluster if not one.alive}
 
     def inside(self, server: Program, address: str) -> Running:
         """Start one of the demo's servers in the network, at `address`."""

@@ -4,6 +4,7 @@ It is gone as well when we are killed: a test run that was cut short leaves no s
 """
 
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -11,16 +12,32 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypedDict
 
 from controller.testing.cluster_parts.patience import TooLateError, wait_until
 from controller.testing.cluster_parts.programs import PartError
 
 
+class RunAs(TypedDict, total=False):
+    """The part of subprocess's arguments that says who a child runs as."""
+
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
+def run_as(user: int | None) -> RunAs:
+    """Arguments for subprocess: as the uid `user` with its own group alone, or as ourselves for None."""
+    if user is None:
+        return {}
+    return {"user": user, "group": pwd.getpwuid(user).pw_gid, "extra_groups": []}
+
+
 class Process:
     """One running program. What it prints goes to the end of the file `log`; `env` is added to our environment.
 
-    `through` is a command that runs it, such as `nsenter ... --`, without a process of its own in between.
+    `user` is a uid, for not being us. `through` is a command that runs it, such as `nsenter ... --`, without a process
+    of its own in between.
     """
 
     def __init__(
@@ -30,6 +47,7 @@ class Process:
         log: Path,
         *,
         env: Mapping[str, str] | None = None,
+        user: int | None = None,
         through: Sequence[str] = (),
     ) -> None:
         self.name, self.log = name, log
@@ -37,7 +55,7 @@ class Process:
         with log.open("ab") as sink:
             self._popen = subprocess.Popen(
                 [*through, *_bound_to_us(), *map(str, argv)], stdin=subprocess.DEVNULL, stdout=sink, stderr=sink,
-                env={**os.environ, **(env or {})}, start_new_session=True,
+                env={**os.environ, **(env or {})}, start_new_session=True, **run_as(user),
             )  # fmt: skip
 
     @property
@@ -69,10 +87,10 @@ class Process:
         """Let a frozen one go on (SIGCONT)."""
         self._popen.send_signal(signal.SIGCONT)
 
-    def stop(self, timeout: float = 5.0) -> None:
-        """Ask it to end (SIGTERM), kill it after `timeout` seconds. Stopping twice is harmless."""
+    def stop(self, sig: signal.Signals = signal.SIGTERM, timeout: float = 5.0) -> None:
+        """Ask it to end by `sig`, kill it after `timeout` seconds. Stopping twice is harmless."""
         if self.alive:
-            self._popen.terminate()
+            self._popen.send_signal(sig)
             self.resume()
         try:
             self._popen.wait(timeout)

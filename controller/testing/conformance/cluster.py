@@ -19,11 +19,15 @@ from controller.domain.cluster import (
     ObjectRef,
     Operation,
 )
-from controller.ports import ObjectApi, ObjectView
+from controller.ports import ObjectApi, ObjectRemover, ObjectView
 
 PLAIN = Kind("conformance.tidegate.dev", "v1", "things", "Thing")
 UNKNOWN = Kind("conformance.tidegate.dev", "v1", "nothings", "Nothing")
 _PATIENCE = 20.0
+
+
+class Doors(ObjectApi, ObjectRemover, Protocol):
+    """All that asks."""
 
 
 class ClusterRig(Protocol):
@@ -32,8 +36,8 @@ class ClusterRig(Protocol):
     namespace: str
 
     @property
-    def api(self) -> ObjectApi:
-        """The door that asks."""
+    def api(self) -> Doors:
+        """The doors that ask."""
         ...
 
     @property
@@ -168,6 +172,21 @@ def kinds_of_kubernetes_itself_have_their_names(rig: ClusterRig) -> None:
         assert (seen["apiVersion"], seen["kind"]) == ("coordination.k8s.io/v1", "Lease")
 
 
+def only_the_object_of_that_uid_is_removed(rig: ClusterRig) -> None:
+    """Another one of its name is a conflict and stays; what is gone already is gone."""
+    ref = _made(rig, "one")
+    first = str(_about(_there(rig, ref))["uid"])
+    _fails(ConflictError, lambda: rig.api.remove(ref, "00000000-0000-0000-0000-000000000000"))
+    assert rig.api.get(ref) is not None
+    rig.api.remove(ref, first)
+    assert rig.api.get(ref) is None
+    rig.api.remove(ref, first)
+    _made(rig, "one")
+    _fails(ConflictError, lambda: rig.api.remove(ref, first))
+    assert rig.api.get(ref) is not None
+    _fails(NotServedError, lambda: rig.api.remove(ObjectRef(UNKNOWN, rig.namespace, "one"), first))
+
+
 def a_view_follows_what_happens(rig: ClusterRig) -> None:
     """What is there before, what comes, changes and goes; each time `changed` hears of it."""
     heard: list[ObjectRef] = []
@@ -227,7 +246,8 @@ _ALL: tuple[Callable[[ClusterRig], None], ...] = (
     lists_in_objects_are_patched_by_place, a_patch_that_changes_nothing_is_no_change,
     a_failed_test_is_a_conflict_and_changes_nothing, a_patch_that_does_not_fit_is_refused,
     the_status_is_written_apart, what_is_not_there_cannot_be_changed, lists_are_by_namespace_and_label,
-    kinds_of_kubernetes_itself_have_their_names, a_view_follows_what_happens, what_was_learned_is_not_unlearned,
+    kinds_of_kubernetes_itself_have_their_names, only_the_object_of_that_uid_is_removed,
+    a_view_follows_what_happens, what_was_learned_is_not_unlearned,
     what_was_deleted_is_not_learned_again, a_view_tells_what_it_does_not_follow,
 )  # fmt: skip
 CLUSTER_PROMISES: dict[str, Callable[[ClusterRig], None]] = {promise.__name__: promise for promise in _ALL}

@@ -1,70 +1,28 @@
 """What every traffic router promises, checked on real requests.
 
-A rig gives one fresh rollout with the versions `stable` and `candidate`, sticky by the header `CONVERSATION` where the
-router can, on a data plane that nobody configured yet. What a router says that it cannot do is not asked of it.
-Run `check_traffic_router(rig)`, or each of `PROMISES` with a rig of its own.
+What a router says that it cannot do is not asked of it. Run `check_traffic_router(make)` with what makes a rig (see
+`traffic_rig`), or each of `PROMISES` with a rig of its own.
 """
 
-import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from typing import Protocol
+from collections.abc import Callable
 
 from controller.domain.names import VersionName
-from controller.domain.traffic import RequestCounts, RouterUnavailableError, RouteSeen, RouteTable, Split
-from controller.ports import TrafficRouter
-
-CONVERSATION = "x-conversation-id"
-COHORT = (("x-cohort", "employees"),)
-_PATIENCE = 10.0
-
-
-class TrafficRig(Protocol):
-    """One router, the requests behind it, and a hand on the data plane."""
-
-    stable: VersionName
-    candidate: VersionName
-
-    @property
-    def router(self) -> TrafficRouter:
-        """The router under test."""
-        ...
-
-    def send(self, requests: int, headers: Mapping[str, str] | None = None) -> Sequence[VersionName]:
-        """Who answered each request; a request that no version answered is left out."""
-        ...
-
-    def reached(self, version: VersionName) -> int:
-        """Requests that reached a version so far, copies too, as the version itself counts them."""
-        ...
-
-    def in_force(self, table: RouteTable) -> bool:
-        """Do requests go by `table` by now? True where the router's word for it is a proof."""
-        ...
-
-    def cut(self) -> None:
-        """Nobody can ask or change the data plane until `mend`."""
-        ...
-
-    def mend(self) -> None:
-        """It can be asked again; what it was told before still holds."""
-        ...
-
-    def restart(self) -> None:
-        """The data plane ends and comes back with the configuration it had."""
-        ...
-
-    def add_foreign(self) -> None:
-        """Someone else configures something of their own beside ours."""
-        ...
-
-    def foreign(self) -> object:
-        """What is configured that is not ours, as the data plane holds it."""
-        ...
-
-
-RigMaker = Callable[[], AbstractContextManager[TrafficRig]]
+from controller.domain.traffic import RouterUnavailableError, Split
+from controller.testing.conformance.traffic_rig import (
+    COHORT,
+    RigMaker,
+    TrafficRig,
+    conversations,
+    every_kind,
+    mirror_of,
+    refusal,
+    settle,
+    settled,
+    try_to_observe,
+    until,
+    wait,
+)
 
 
 def check_traffic_router(make: RigMaker) -> None:
@@ -82,7 +40,7 @@ def before_the_first_split_it_serves_nothing(rig: TrafficRig) -> None:
 
 def what_is_set_is_observed(rig: TrafficRig) -> None:
     """Every kind of split is read back from the data plane as it was asked for."""
-    for split in _every_kind(rig):
+    for split in every_kind(rig):
         seen = settle(rig, split)
         assert seen.accepted
         assert seen.table == split.table()
@@ -114,14 +72,14 @@ def a_share_is_kept(rig: TrafficRig) -> None:
 
 def mirrored_requests_are_counted_and_never_answer(rig: TrafficRig) -> None:
     """Half of 200 requests (all of them, where there is no half) reach the candidate as copies; nobody hears it."""
-    mirror = _mirror(rig, 50)
+    mirror = mirror_of(rig, 50)
     settle(rig, Split(rig.stable, rig.candidate, mirror=mirror))
     assert set(rig.send(200)) == {rig.stable}
     least, most = {50: (60, 140), 100: (200, 200), 0: (0, 0)}[mirror]
-    _wait(lambda: rig.reached(rig.candidate) >= least, "mirrored requests to arrive")
+    wait(lambda: rig.reached(rig.candidate) >= least, "mirrored requests to arrive")
     assert least <= rig.reached(rig.candidate) <= most, rig.reached(rig.candidate)
     if rig.router.capabilities.counts:
-        _until(rig, lambda counts: counts.mirrored >= least, "mirrored requests to be counted")
+        until(rig, lambda counts: counts.mirrored >= least, "mirrored requests to be counted")
         assert rig.router.observe().counts[rig.candidate].live == 0
 
 
@@ -140,7 +98,7 @@ def counts_are_of_real_requests(rig: TrafficRig) -> None:
     after = rig.router.observe().counts
     for version in (rig.stable, rig.candidate):
         assert after[version].live - before[version].live == answers[version]
-    _until(rig, lambda counts: counts.active == 0, "requests to end")
+    until(rig, lambda counts: counts.active == 0, "requests to end")
 
 
 def a_cohort_goes_to_the_candidate(rig: TrafficRig) -> None:
@@ -158,8 +116,8 @@ def conversations_stay(rig: TrafficRig) -> None:
     placed: dict[str, VersionName] = {}
     for weight in (10, 30, 60):
         settle(rig, Split(rig.stable, rig.candidate, weight=weight))
-        now = _conversations(rig)
-        assert now == _conversations(rig)
+        now = conversations(rig)
+        assert now == conversations(rig)
         moved_back = [name for name, was in placed.items() if was == rig.candidate and now[name] != rig.candidate]
         assert not moved_back
         placed = now
@@ -168,16 +126,16 @@ def conversations_stay(rig: TrafficRig) -> None:
 
 def a_rollback_leaves_nothing(rig: TrafficRig) -> None:
     """Target, mirror and header rule are gone, and the candidate gets no new request, mirrored ones included."""
-    settle(rig, Split(rig.stable, rig.candidate, weight=40, mirror=_mirror(rig, 30), cohort=COHORT))
+    settle(rig, Split(rig.stable, rig.candidate, weight=40, mirror=mirror_of(rig, 30), cohort=COHORT))
     rig.send(20)
     seen = settle(rig, Split(rig.stable))
     assert seen.table is not None
     assert seen.table.sole() == rig.stable
     if rig.router.capabilities.counts:
-        _until(rig, lambda counts: counts.active == 0, "the candidate's requests to end")
+        until(rig, lambda counts: counts.active == 0, "the candidate's requests to end")
     quiet = rig.reached(rig.candidate)
     assert set(rig.send(50)) | set(rig.send(20, dict(COHORT))) == {rig.stable}
-    assert set(_conversations(rig).values()) == {rig.stable}
+    assert set(conversations(rig).values()) == {rig.stable}
     assert rig.reached(rig.candidate) == quiet
     if rig.router.capabilities.counts:
         assert rig.router.observe().counts[rig.candidate].total == quiet
@@ -188,7 +146,7 @@ def what_is_not_ours_stays(rig: TrafficRig) -> None:
     settle(rig, Split(rig.stable))
     rig.add_foreign()
     before = rig.foreign()
-    for split in _every_kind(rig):
+    for split in every_kind(rig):
         settle(rig, split)
         assert rig.foreign() == before
 
@@ -199,7 +157,7 @@ def who_cannot_be_asked_is_unavailable(rig: TrafficRig) -> None:
     settle(rig, split)
     rig.cut()
     try:
-        answer = _try_to_observe(rig)
+        answer = try_to_observe(rig)
     finally:
         rig.mend()
     assert isinstance(answer, RouterUnavailableError), f"observed {answer} although nobody could be asked"
@@ -227,7 +185,7 @@ def counts_never_fall_within_an_epoch(rig: TrafficRig) -> None:
         return
     settle(rig, Split(rig.stable))
     last = rig.router.observe()
-    for split in (*_every_kind(rig), Split(rig.stable), Split(rig.stable, rig.candidate, weight=50)):
+    for split in (*every_kind(rig), Split(rig.stable), Split(rig.stable, rig.candidate, weight=50)):
         settle(rig, split)
         rig.send(10)
         seen = rig.router.observe()
@@ -242,7 +200,7 @@ def a_version_without_backend_is_refused(rig: TrafficRig) -> None:
     """A split that names an unlisted version changes nothing."""
     settle(rig, Split(rig.stable))
     for split in (Split(VersionName("v99")), Split(rig.stable, VersionName("v99"), weight=1)):
-        assert "v99" in str(_refusal(rig, split)), "the refusal does not name the version"
+        assert "v99" in str(refusal(rig, split)), "the refusal does not name the version"
     assert settled(rig, Split(rig.stable)).table == Split(rig.stable).table()
 
 
@@ -263,77 +221,3 @@ PROMISES: tuple[Callable[[TrafficRig], None], ...] = (
     counts_never_fall_within_an_epoch,
     a_version_without_backend_is_refused,
 )
-
-
-def settle(rig: TrafficRig, split: Split) -> RouteSeen:
-    """Apply and wait until the data plane has it. Raises AssertionError after 10 s."""
-    rig.router.apply(split)
-    return settled(rig, split)
-
-
-def settled(rig: TrafficRig, split: Split) -> RouteSeen:
-    """Wait until the data plane has `split`. Raises AssertionError after 10 s."""
-    deadline = time.monotonic() + _PATIENCE
-    while True:
-        seen = _try_to_observe(rig)
-        if isinstance(seen, RouteSeen) and seen.accepted and seen.table == split.table():
-            _wait(lambda: rig.in_force(split.table()), f"{split} to be in force")
-            return seen
-        if time.monotonic() > deadline:
-            raise AssertionError(f"{split} is not there after {_PATIENCE:g} s; instead: {seen}")
-        time.sleep(0.01)
-
-
-def _try_to_observe(rig: TrafficRig) -> RouteSeen | RouterUnavailableError:
-    try:
-        return rig.router.observe()
-    except RouterUnavailableError as error:
-        return error
-
-
-def _refusal(rig: TrafficRig, split: Split) -> RouterUnavailableError:
-    try:
-        rig.router.apply(split)
-    except RouterUnavailableError as error:
-        return error
-    raise AssertionError(f"{split} was not refused")
-
-
-def _until(rig: TrafficRig, true: Callable[[RequestCounts], bool], what: str) -> RequestCounts:
-    """The candidate's counts once they are as wanted. Raises AssertionError after 10 s."""
-    _wait(lambda: true(rig.router.observe().counts[rig.candidate]), what)
-    return rig.router.observe().counts[rig.candidate]
-
-
-def _wait(true: Callable[[], bool], what: str) -> None:
-    """Raises AssertionError after 10 s."""
-    deadline = time.monotonic() + _PATIENCE
-    while not true():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"waited {_PATIENCE:g} s for {what}")
-        time.sleep(0.01)
-
-
-def _mirror(rig: TrafficRig, percent: int) -> int:
-    """As much of it as the router can."""
-    able = rig.router.capabilities
-    return percent if able.mirror_percent else 100 if able.mirror else 0
-
-
-def _conversations(rig: TrafficRig) -> dict[str, VersionName]:
-    names = [f"conversation-{number}" for number in range(60)]
-    return {name: rig.send(1, {CONVERSATION: name})[0] for name in names}
-
-
-def _every_kind(rig: TrafficRig) -> tuple[Split, ...]:
-    """One split of each kind of stage, up and down again."""
-    return (
-        Split(rig.stable),
-        Split(rig.stable, rig.candidate, mirror=_mirror(rig, 20)),
-        Split(rig.stable, rig.candidate, cohort=COHORT),
-        Split(rig.stable, rig.candidate, weight=1),
-        Split(rig.stable, rig.candidate, weight=25, mirror=_mirror(rig, 10)),
-        Split(rig.stable, rig.candidate, weight=100),
-        Split(rig.candidate),
-        Split(rig.stable),
-    )

@@ -44,8 +44,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- define "tidegate.rules" -}}
 # Reads what is wanted; never writes a spec.
 - apiGroups: [tidegate.dev]
-  resources: [modelrollouts, slotemplates, rolloutrequests]
+  resources: [modelrollouts, rolloutrequests]
   verbs: [get, list, watch]
+- apiGroups: [tidegate.dev]
+  resources: [slotemplates]
+  verbs: [list, watch]
 # Says where each rollout stands, and what became of a request.
 - apiGroups: [tidegate.dev]
   resources: [modelrollouts/status, rolloutrequests/status]
@@ -53,6 +56,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create]
+# Takes away requests that were answered long ago: what was asked stays in the journal.
+- apiGroups: [tidegate.dev]
+  resources: [rolloutrequests]
+  verbs: [delete]
 {{- if .Values.routers.gatewayAPI }}
 # Moves traffic: its own entries in the HTTPRoutes that rollouts name.
 - apiGroups: [gateway.networking.k8s.io]
@@ -61,10 +68,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 # Is a version there, and how many of its endpoints are ready?
 - apiGroups: [""]
   resources: [services]
-  verbs: [get, list, watch]
+  verbs: [get, list]
 - apiGroups: [discovery.k8s.io]
   resources: [endpointslices]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 {{- end }}
 {{- if .Values.scale.enabled }}
 # Brings versions up and down, by their scale alone.
