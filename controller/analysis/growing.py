@@ -181,9 +181,7 @@ def _visible(selector: Selector, identity: Identity, index: Indexed, history: Hi
     return old or _from_the_future(rows, selector, identity, history) or rows
 
 
-def _from_the_future(
-    rows: Sequence[Row], selector: Selector, identity: Identity, history: History
-) -> Blindness | None:
+def _from_the_future(rows: Sequence[Row], selector: Selector, identity: Identity, history: History) -> Blindness | None:
     """After the clock went back by more than staleness, nothing would be newer than the memory, and look quiet."""
     if history.last - history.now <= history.patience:
         return None

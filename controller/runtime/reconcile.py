@@ -44,7 +44,7 @@ def reconcile(key: RolloutKey, house: House) -> timedelta | None:
             return _without_state(held, held.lost, house)
         try:
             revisit = one_pass(held, house)
-        except Exception as fault:
+        except Exception as fault:  # told to people; the guard of all others goes on
             log.exception("pass_failed", rollout=str(key))
             held.trouble = f"the guard of {key} is off: a pass failed ({type(fault).__name__}); see the daemon's log"
             house.health.trouble(f"pass {key}", held.trouble)
