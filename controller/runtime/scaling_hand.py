@@ -22,9 +22,7 @@ class Scaled:
     there: int
 
 
-def bring(
-    api: ObjectApi, kinds: KindFinder, namespace: str, want: Wanted, still: Callable[[], bool]
-) -> Scaled | None:
+def bring(api: ObjectApi, kinds: KindFinder, namespace: str, want: Wanted, still: Callable[[], bool]) -> Scaled | None:
     """Up to at least what is wanted, or down to 0; nothing is written when `still` says that it is not wanted now.
 
     Raises ClusterError.
