@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,8 @@ def scaled(namespace: str, metrics: str, kind: str, version: str = "v12") -> dic
 def test_geese_are_scaled_up_and_a_kind_that_is_not_there_is_told(
     pond: ApiServer, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("controller.runtime.scaling.AFTER_A_FAULT", 1.0)
+    monkeypatch.setattr("controller.runtime.scaling.AFTER_A_FAULT", 0.5)
+    monkeypatch.setattr("controller.runtime.scaling.LOOK", timedelta(seconds=0.5))
     goose = ObjectRef(GOOSE, namespace, "chat-v12")
     gate = Gate(pond, namespace)
     with MetricsPage(page()) as judged, connected(pond.kubeconfig("admin")) as connection:

@@ -137,7 +137,9 @@ def place(server: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     with pytest.MonkeyPatch.context() as patch, a_meddler(server, folder) as meddler, capture_logs() as logs:
         impatient(patch)
         patch.setattr("controller.runtime.desk.TIDY", timedelta(seconds=1))
-        patch.setattr("controller.runtime.scaling.AFTER_A_FAULT", 1.0)
+        patch.setattr("controller.runtime.scaling.AFTER_A_FAULT", 0.5)
+        patch.setattr("controller.runtime.scaling.LOOK", timedelta(seconds=0.5))
+        patch.setattr("controller.runtime.cluster_writer.AFTER_A_REFUSAL", timedelta(seconds=1))
         more: dict[str, Any] = {"shards": 1, "keep_requests": timedelta(seconds=1)}
         with (
             connected(server.kubeconfig("admin")) as connection,
