@@ -1,7 +1,7 @@
 """The book of rollouts: what this process holds of each one between two passes. Spec, position, evidence, inbox."""
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -53,7 +53,7 @@ class Held:
     owed: tuple[Notice, ...] = ()
     trouble: str = ""
     looked_at: tuple[datetime, float] | None = None
-    heard: object = None
+    heard: Callable[[], object] | None = None
     heard_at: float | None = None
     searched: tuple[Digest, int] | None = None
     rebuilt: tuple[str, Rebuilt | None] | None = None

@@ -25,6 +25,8 @@ MEND = timedelta(seconds=2)
 PRUNE = timedelta(hours=6)
 HURRY, SHORTLY = timedelta(seconds=1), timedelta(milliseconds=50)
 """A server is asked at most so often for runs that wait to begin; the first one waits a moment for others."""
+SHARE = 4
+"""While runs begin, asking takes no more than this part of the time: one of so many."""
 TELL_AFTER = timedelta(seconds=20)
 """How long the database may be away before people are told."""
 
@@ -36,6 +38,7 @@ class Chores:
         self._house, self._ticker, self._dispatcher = house, ticker, dispatcher
         self._retention = timedelta(days=retention_days)
         self._told: dict[str, str | None] = {}
+        self._took: dict[MetricServer, timedelta] = {}
         self._behind_since: float | None = None
 
     def plan(self) -> None:
@@ -67,7 +70,7 @@ class Chores:
         latest = station.sampler.latest
         if latest is None or not self._house.watch.waiting(server):
             return
-        rest = HURRY - (self._house.clock.now() - latest.snapshot.at)
+        rest = max(HURRY, SHARE * self._took.get(server, timedelta(0))) - (self._house.clock.now() - latest.snapshot.at)
         self._ticker.soon(f"{name} for new ones at once", max(rest, SHORTLY), partial(self.catch_up, name, server))
 
     def catch_up(self, name: str, server: MetricServer) -> None:
@@ -96,6 +99,7 @@ class Chores:
         problems = [reading.problem for reading in snapshot.families.values() if reading.problem]
         problems += [reading.problem for reading in snapshot.values.values() if reading.problem]
         seconds = self._house.clock.monotonic() - began
+        self._took[server] = timedelta(seconds=seconds)
         url = " ".join(server.urls)
         self._house.telemetry.sampled(url, sampler.queries_last_tick, seconds, len(problems))
         name = f"metrics {url}"

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from weakref import ref
 
 from controller.analysis.asking import asks
 from controller.analysis.counting import Indexed, measure
@@ -132,8 +133,10 @@ def patience_of(spec: ModelRollout) -> float:
 
 
 def _silent_for(held: Held, latest: Indexed | None, steady: float) -> float:
-    if held.heard_at is None or held.heard is not latest:
-        held.heard, held.heard_at = latest, steady
+    # By weak reference: a rollout that was not woken since must not keep an old snapshot of a whole fleet alive.
+    known = held.heard is None if latest is None else held.heard is not None and held.heard() is latest
+    if held.heard_at is None or not known:
+        held.heard, held.heard_at = (ref(latest) if latest is not None else None), steady
     return steady - held.heard_at
 
 
