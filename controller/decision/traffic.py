@@ -9,6 +9,7 @@ from controller.decision.overwritten import before_restoring, stood
 from controller.decision.share import NOTHING, counted_since, share_rejected
 from controller.decision.turn import Turn, split_for
 from controller.domain.decision import Reason, Severity
+from controller.domain.observation import Unknown
 from controller.domain.rollout import StageKind
 from controller.domain.state import HeldCause, Phase, TrafficMark
 from controller.domain.traffic import RouteSeen, RouteTable, Split
@@ -60,6 +61,8 @@ def verify(turn: Turn) -> Turn:
         return turn
     if turn.observing:
         return turn.at(traffic=replace(mark, accepted_at=turn.now, verified_at=turn.now))
+    if _gone_with_its_route(turn, mark):
+        return turn.at(traffic=replace(mark, accepted_at=turn.now, verified_at=turn.now, overdue=False))
     route = turn.route
     if route is None or not route.accepted or route.table != mark.split.table():
         return _overdue(turn, mark)
@@ -67,6 +70,13 @@ def verify(turn: Turn) -> Turn:
     if _proved(mark, route, turn):
         return turn.at(traffic=replace(mark, verified_at=turn.now, overdue=False))
     return _overdue(turn.at(traffic=mark), mark)
+
+
+def _gone_with_its_route(turn: Turn, mark: TrafficMark) -> bool:
+    """Both were deleted, as with a namespace: nothing sends anything to the candidate, and nobody is to be paged."""
+    route = turn.seen.route
+    lost = isinstance(route, Unknown) and route.gone
+    return lost and turn.seen.spec.deleted and not mark.split.exposes()
 
 
 def _followed(mark: TrafficMark, route: RouteSeen, turn: Turn) -> TrafficMark:

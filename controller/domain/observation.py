@@ -17,9 +17,10 @@ from controller.domain.traffic import RouteSeen, Split
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Not known, and why; never treated as good."""
+    """Not known, and why; never treated as good. `gone`: the object that holds the route was deleted."""
 
     why: str
+    gone: bool = False
 
 
 class Readiness(StrEnum):

@@ -130,3 +130,7 @@ class Capabilities:
 
 class RouterUnavailableError(Exception):
     """The data plane or its configuration could not be read or written; says what, where and what to do."""
+
+
+class RouteGoneError(RouterUnavailableError):
+    """The object that holds the route was deleted: it is not hidden, and not late."""

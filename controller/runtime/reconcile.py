@@ -127,6 +127,9 @@ def execute(held: Held, decision: Decision, seen: Observation, house: House) -> 
 
     A process that was stopped between deciding and writing wakes up to find that it is another one's turn.
     """
+    mark = decision.position.traffic
+    if decision.apply is None and mark is not None and mark.verified_at is not None:
+        house.health.over(f"route {held.key}")
     if decision.apply is None or _hopeless(held, seen, house):
         return
     if not house.sharing.holds(held.key) and not (house.sharing.guards(held.key) and seen.guarding):

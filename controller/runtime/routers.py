@@ -9,7 +9,7 @@ import structlog
 from controller.domain.names import RolloutKey
 from controller.domain.observation import Unknown
 from controller.domain.rollout import ModelRollout
-from controller.domain.traffic import RouterUnavailableError, RouteSeen
+from controller.domain.traffic import RouteGoneError, RouterUnavailableError, RouteSeen
 from controller.ports import RouteBinding, TrafficRouter
 from controller.runtime.book import Held
 
@@ -64,6 +64,8 @@ class Routers:
         try:
             router = self.of(held)
             return router.observe() if router else Unknown("no good spec says where the route is")
+        except RouteGoneError as error:
+            return Unknown(str(error), gone=True)
         except (RouterUnavailableError, LookupError) as error:
             return Unknown(str(error))
         except Exception as error:  # an adapter's mistake makes the route unknown, it does not end the pass

@@ -51,6 +51,13 @@ class Health:
         """The component works."""
         self._report(component, True, message)
 
+    def over(self, component: str) -> None:
+        """The component works again, if ever it did not: what was never in trouble is not listed."""
+        with self._lock:
+            known = self._components.get(component)
+        if known is not None and not known.ok:
+            self.ok(component)
+
     def trouble(self, component: str, message: str) -> None:
         """It does not work. That is shown and does not make the daemon unhealthy: it must go on guarding."""
         self._report(component, False, message)

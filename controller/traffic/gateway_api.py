@@ -22,7 +22,7 @@ from controller.domain.cluster import (
     ObjectRef,
 )
 from controller.domain.route import GatewayApiRoute
-from controller.domain.traffic import Capabilities, RouterUnavailableError, RouteSeen, RouteTable, Split
+from controller.domain.traffic import Capabilities, RouteGoneError, RouterUnavailableError, RouteSeen, RouteTable, Split
 from controller.ports import ObjectApi, ObjectView, RouteBinding
 from controller.traffic import gateway_api_names, gateway_api_rules, gateway_api_status
 from controller.traffic.breakglass_cluster import note_on
@@ -167,7 +167,8 @@ class GatewayApiRouter:
         except ClusterError:
             names = []
         there = f"there are: {', '.join(sorted(names))}" if names else "there is none that can be seen"
-        raise self._unavailable(f"it does not exist; in namespace {self._target.namespace} {there}")
+        why = f"it does not exist; in namespace {self._target.namespace} {there}"
+        raise RouteGoneError(f"{self._binding.key}: {self._target.place}: {why}")
 
     def _is_beside(self, document: Document) -> bool:
         return _metadata(document).get("namespace") == self._target.namespace

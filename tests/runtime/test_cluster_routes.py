@@ -94,3 +94,31 @@ def test_deleting_the_rollout_leaves_the_route_as_it_was(rig: ClusterRig) -> Non
     rig.passes(20)
     after: Any = rig.cluster.look(ROUTE)
     assert after["spec"] == before["spec"]
+
+
+@pytest.mark.parametrize("route_first", [True, False])
+def test_deleted_together_with_its_route_it_ends_without_a_page(rig: ClusterRig, route_first: bool) -> None:
+    rig.apply(on_gateway("v12"))
+    rig.tick_until(lambda: bool(rig.held.position.run and rig.held.position.run.stage_since))
+    doomed = [ROUTE, ObjectRef(MODEL_ROLLOUT, KEY.namespace, KEY.name)]
+    for ref in doomed if route_first else reversed(doomed):
+        rig.cluster.delete(ref)
+        rig.read()
+        rig.passes(2)
+    rig.passes(40)
+    assert not rig.held.position.under_way
+    told = rig.rig.house.store.journal(KEY, 100)
+    assert {entry.reason for entry in told if entry.severity == "page"} == set()
+    components: Any = rig.rig.house.health.alive().document["components"]
+    assert [name for name, one in components.items() if name.startswith("route ") and not one["ok"]] == []
+
+
+def test_a_route_that_is_deleted_alone_is_no_proof_of_zero(rig: ClusterRig) -> None:
+    rig.apply(on_gateway("v12"))
+    rig.tick_until(lambda: bool(rig.held.position.run and rig.held.position.run.stage_since))
+    rig.cluster.delete(ROUTE)
+    rig.passes(40)
+    assert rig.held.position.under_way
+    rig.apply(on_gateway())
+    rig.passes(40)
+    assert rig.held.position.phase is Phase.ROLLING_BACK, "somebody may have put it under another name"
