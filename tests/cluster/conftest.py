@@ -42,13 +42,23 @@ def namespace(api_server: ApiServer) -> str:
 @pytest.fixture(scope="session")
 def netns(request: pytest.FixtureRequest) -> Iterator[Netns]:
     """A network of the worker's own. Its tests are skipped, loudly, where this machine allows none."""
-    try:
-        made = Netns()
-    except NetnsRefusedError as refused:
-        tell(request.config, f"SKIPPING the tests that measure traffic in a cluster: {refused}")
-        pytest.skip(str(refused))
-    with made:
+    with _a_network(request.config) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def own_netns(request: pytest.FixtureRequest) -> Iterator[Netns]:
+    """One for the module alone: two Contours in one network want the same ports."""
+    with _a_network(request.config) as made:
+        yield made
+
+
+def _a_network(config: pytest.Config) -> Netns:
+    try:
+        return Netns()
+    except NetnsRefusedError as refused:
+        tell(config, f"SKIPPING the tests that measure traffic in a cluster: {refused}")
+        pytest.skip(str(refused))
 
 
 @pytest.fixture(scope="session")

@@ -146,7 +146,7 @@ def test_every_write_of_a_status_meets_a_conflict(server: ApiServer, tmp_path: P
         story.harmed_until_stable()
         eventually(lambda: story.phase() == "RolledBack", "verified")
         assert story.status()["phase"] == before
-        eventually(lambda: "somebody else changes it all the time" in story.said(), "told in the health")
+        eventually(lambda: "is changed by somebody else all the time" in story.said(), "told in the health")
         assert Disturbed.conflicts >= 5
         api.__class__ = ClusterObjects
         eventually(lambda: story.status()["phase"] == "RolledBack", "told, once it is let")

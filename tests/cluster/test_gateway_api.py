@@ -43,9 +43,9 @@ STAGES = (
 
 
 @pytest.fixture(scope="module")
-def ground(netns: Netns) -> Iterator[Ground]:
+def ground(own_netns: Netns) -> Iterator[Ground]:
     """With names of rules, as the standard definitions have them from Gateway API 1.4 on."""
-    with a_ground(netns, "experimental") as made:
+    with a_ground(own_netns, "experimental") as made:
         yield made
 
 
