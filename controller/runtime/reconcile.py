@@ -127,8 +127,7 @@ def execute(held: Held, decision: Decision, seen: Observation, house: House) -> 
 
     A process that was stopped between deciding and writing wakes up to find that it is another one's turn.
     """
-    mark = decision.position.traffic
-    if decision.apply is None and mark is not None and mark.verified_at is not None:
+    if seen.spec.deleted and isinstance(seen.route, Unknown) and seen.route.gone:
         house.health.over(f"route {held.key}")
     if decision.apply is None or _hopeless(held, seen, house):
         return

@@ -80,8 +80,19 @@ class Process:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
     def pause(self) -> None:
-        """Freeze it (SIGSTOP): its sockets stay open and nothing answers. `stop` ends a frozen one too."""
+        """Freeze it (SIGSTOP): its sockets stay open and nothing answers. `stop` ends a frozen one too.
+
+        Returns when each of its threads stands still: the signal alone is no promise.
+        """
         self._popen.send_signal(signal.SIGSTOP)
+        wait_until(self._frozen, 10, f"{self.name} to stand still")
+
+    def _frozen(self) -> bool:
+        stats = tuple(Path(f"/proc/{self.pid}/task").glob("*/stat"))
+        try:
+            return all(one.read_text().rpartition(")")[2].split()[0] == "T" for one in stats)
+        except OSError:  # a thread that ended meanwhile
+            return False
 
     def resume(self) -> None:
         """Let a frozen one go on (SIGCONT)."""
