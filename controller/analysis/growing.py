@@ -6,7 +6,7 @@ from math import inf
 
 from controller.analysis.deltas import NotACounterError, Point, growth, growth_of_pair, paired
 from controller.analysis.index import Indexed, Row, series_key
-from controller.analysis.looking import below, find, histogram_of, no_bucket, said, stale
+from controller.analysis.looking import below, find, histogram_of, no_bucket, said, stale, unborn
 from controller.analysis.swift import maker
 from controller.domain.measure import BlindCause, Blindness, SeriesMemory
 from controller.domain.rollout import Identity
@@ -104,7 +104,9 @@ def ratio(indicator: RatioIndicator, identity: Identity, index: Indexed, history
     for selector in (indicator.bad, indicator.total, *((indicator.errors,) if indicator.errors else ())):
         rows = _visible(selector, identity, index, history)
         if isinstance(rows, Blindness):
-            return rows
+            if not unborn(indicator, selector, rows):
+                return rows
+            rows = ()
         roles.append({row.key: row for row in rows})
     bad, total, errors = roles[0], roles[1], roles[2] if len(roles) > 2 else {}
     parts, memory, fresh = [], dict[str, tuple[float, float]](), False

@@ -5,7 +5,7 @@ from itertools import chain
 
 from controller.analysis.asking import Ask, fill, merge, selectors
 from controller.analysis.index import Indexed, Row
-from controller.analysis.looking import below, find, histogram_of, listed, no_bucket, said
+from controller.analysis.looking import below, find, histogram_of, listed, no_bucket, said, unborn
 from controller.domain.measure import BlindCause, Blindness, FamilyAsk, QueryAsk, Snapshot
 from controller.domain.rollout import ModelRollout, Version
 from controller.domain.slo import LatencyIndicator, PromqlIndicator, RatioIndicator, Selector, Slo
@@ -46,13 +46,17 @@ def _problems(slo: Slo, stable: Version, candidate: Version, index: Indexed) -> 
     for selector in selectors(indicator):
         rows = {version.name: find(index, selector, version.identity) for version in (stable, candidate)}
         absent = [why for why in rows.values() if isinstance(why, Blindness)]
-        yield from (_sentence(slo, why) for why in absent)
+        yield from (_sentence(slo, why) for why in absent if not _unborn(slo, selector, why))
         if not absent:
             yield from _same_series(slo, selector, stable, candidate, index)
     for version in (stable, candidate):
         yield from _bound_problems(slo, version, index)
         yield from _scenario_problems(slo, version, index)
         yield from _weight_problems(slo, version, index)
+
+
+def _unborn(slo: Slo, selector: Selector, why: Blindness) -> bool:
+    return isinstance(slo.indicator, RatioIndicator) and unborn(slo.indicator, selector, why)
 
 
 def _sentence(slo: Slo, why: Blindness) -> str:

@@ -6,7 +6,7 @@ from math import isclose
 from controller.analysis.index import Indexed, Row
 from controller.domain.measure import BlindCause, Blindness
 from controller.domain.rollout import Identity
-from controller.domain.slo import Matcher, Selector
+from controller.domain.slo import Absent, Matcher, RatioIndicator, Selector
 
 SHOWN = 10
 """Values named in a message before it says how many more there are."""
@@ -23,6 +23,11 @@ def find(index: Indexed, selector: Selector, identity: Identity) -> Sequence[Row
         return Blindness(BlindCause.QUERY_FAILED, f"{selector.metric}: {reading.problem}")
     rows = index.rows(selector.metric, (*selector.match, Matcher(identity.label, (identity.value,))))
     return rows or _absence(index, selector, identity)
+
+
+def unborn(indicator: RatioIndicator, selector: Selector, why: Blindness) -> bool:
+    """Is it no unknown that there are none: does the first thing that goes wrong create its series?"""
+    return indicator.absent is Absent.ZERO and why.cause is BlindCause.ABSENT and selector != indicator.total
 
 
 def stale(rows: Iterable[Row], what: Callable[[], str], now: float, limit: float) -> Blindness | None:

@@ -1,12 +1,12 @@
 """What is right, and could be better: said by `lint` and `plan`, and never a mistake. Pure."""
 
 from controller.domain.rollout import ModelRollout, Require
-from controller.domain.slo import OnBreach, RatioIndicator
+from controller.domain.slo import Absent, OnBreach, RatioIndicator
 
 
 def notes(rollout: ModelRollout) -> list[str]:
     """In sentences; empty when there is nothing to say."""
-    return _hasty(rollout)
+    return [*_hasty(rollout), *_unseen(rollout)]
 
 
 def _hasty(rollout: ModelRollout) -> list[str]:
@@ -22,3 +22,14 @@ def _hasty(rollout: ModelRollout) -> list[str]:
         "answers yet; count the answers that are sampled for judging in indicator.ratio.eligible"
     )
     return [told]
+
+
+def _unseen(rollout: ModelRollout) -> list[str]:
+    """Counters of failures that nothing proves to be called so, until the first one."""
+    ratios = [(slo, slo.indicator) for slo in rollout.slos if isinstance(slo.indicator, RatioIndicator)]
+    return [
+        f"{slo.name}: no series of {one.bad.metric} is taken for no failure, and so would a misspelt name be: see once "
+        "that a failure shows there"
+        for slo, one in ratios
+        if one.absent is Absent.ZERO and one.bad.metric != one.total.metric
+    ]

@@ -2,7 +2,7 @@
 
 from controller.domain.names import SloName
 from controller.domain.rollout import ModelRollout
-from controller.domain.slo import Margin, OnBreach, Scenarios, Slo, Threshold
+from controller.domain.slo import Absent, Margin, OnBreach, RatioIndicator, Scenarios, Slo, Threshold
 
 STRICTNESS = {OnBreach.ROLLBACK: 2, OnBreach.HOLD: 1, OnBreach.ALERT: 0}
 
@@ -24,7 +24,12 @@ def _is_looser(old: Slo, new: Slo) -> bool:
         or (old.threshold is not None and (new.threshold is None or _is_wider(old.threshold, new.threshold)))
         or (old.versus_stable is not None and _is_farther(old.versus_stable, new.versus_stable))
         or bool(_grave(old.scenarios) - _grave(new.scenarios))
+        or (not _may_be_unborn(old) and _may_be_unborn(new))
     )
+
+
+def _may_be_unborn(slo: Slo) -> bool:
+    return isinstance(slo.indicator, RatioIndicator) and slo.indicator.absent is Absent.ZERO
 
 
 def _allows_more(old: float | None, new: float | None) -> bool:

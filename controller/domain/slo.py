@@ -38,12 +38,21 @@ ASIDE: Mapping[str, bool] = MappingProxyType({"aside": True})
 """Of fields that say how to wait for counts, not what the counts mean: evidence does not depend on them."""
 
 
+class Absent(StrEnum):
+    """What it means that there is no series of what goes wrong, bad answers or judge errors, while total has some."""
+
+    BLIND = "blind"
+    """Unknown: it may be called otherwise, or not be read."""
+    ZERO = "zero"
+    """None was counted yet: the first one creates it."""
+
+
 @dataclass(frozen=True, slots=True)
 class RatioIndicator:
     """Bad of total, both counters.
 
     `once_per` is a label (a user, a conversation): at most one bad per value of it counts in a block. `eligible` counts
-    the answers that were sampled for judging, when they were produced.
+    the answers that were sampled for judging, when they were produced. `absent` is about bad and errors.
     """
 
     bad: Selector
@@ -53,6 +62,7 @@ class RatioIndicator:
     once_per: str | None = None
     kind: Literal["ratio"] = "ratio"
     eligible: Selector | None = field(default=None, repr=False, metadata=ASIDE)
+    absent: Absent = field(default=Absent.BLIND, repr=False, metadata=ASIDE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -200,6 +200,12 @@ RULES: dict[str, tuple[Cel, ...]] = {
             str(say.NOT_A_JUDGE),
             ".judge",
         ),
+        Cel(
+            f'!({RATIO} && has(self.indicator.ratio.absent) && self.indicator.ratio.absent == "zero") || '
+            "!has(self.scenarios)",
+            str(say.ABSENT_SCENARIOS),
+            ".indicator.ratio.absent",
+        ),
         _on_label("ratio", "bad", "total", "errors"),
         _on_label("latency", ""),
     ),

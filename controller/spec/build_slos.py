@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from controller.domain.names import SloName
 from controller.domain.slo import (
+    Absent,
     Indicator,
     JudgePolicy,
     LatencyIndicator,
@@ -106,6 +107,7 @@ def _ratio(block: RatioBlock) -> RatioIndicator:
         weights=_weights(block.weights) if block.weights else None,
         once_per=block.once_per,
         eligible=_selector(block.eligible) if block.eligible else None,
+        absent=Absent(block.absent or Absent.BLIND),
     )
 
 

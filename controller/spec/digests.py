@@ -38,7 +38,7 @@ def digest_of(value: object) -> str:
     return f"sha256:{hashlib.sha256(text.encode(errors='surrogatepass')).hexdigest()}"
 
 
-LATER = frozenset({"gateway_api", "scale", "from_template", "eligible", "judge_latency"})
+LATER = frozenset({"gateway_api", "scale", "from_template", "eligible", "judge_latency", "absent"})
 """Fields that came after hashes were stored: where they are not given, a spec keeps the hash it had without them."""
 
 

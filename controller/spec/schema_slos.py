@@ -55,6 +55,11 @@ class RatioBlock(Block):
         default=None,
         description="Label of a user or conversation: of each of its values one bad answer counts per block (or tick).",
     )
+    absent: Literal["blind", "zero"] | None = Field(
+        default=None,
+        description="While total has series: none of bad or errors is unknown (`blind`, unless given), or `zero` where "
+        "the first one creates its series.",
+    )
 
 
 class LatencyBlock(Block):

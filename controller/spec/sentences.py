@@ -80,6 +80,9 @@ ALERT_SHARE = Sentence("an SLO with onBreach: alert has no share of the budget",
 NO_ERRORS = Sentence("judge errors are not counted", "add indicator.ratio.errors")
 SCENARIO_LABEL = "tells the scenarios apart"
 SAME_COUNTS = Sentence("counts the same as bad", "every answer would be bad; total needs the good ones too")
+ABSENT_SCENARIOS = Sentence(
+    "`zero` does not go with scenarios", "create every label combination at zero when the exporter starts"
+)
 NO_MARK = Sentence(
     f"the query does not mention `{VERSION_MARK}`",
     'it could not tell the versions apart; add {version="{{version}}"}',

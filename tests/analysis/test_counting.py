@@ -20,7 +20,7 @@ from controller.domain.measure import (
     ValueReading,
 )
 from controller.domain.names import SloName
-from controller.domain.slo import LatencyIndicator, Matcher, PromqlIndicator, RatioIndicator, Selector, Slo
+from controller.domain.slo import Absent, LatencyIndicator, Matcher, PromqlIndicator, RatioIndicator, Selector, Slo
 from controller.testing.builders import a_rollout
 from tests.analysis.counters import (
     FAILED,
@@ -331,6 +331,41 @@ class TestBlind:
         blind = Book().blind(snapshot(0))
         assert blind.cause is BlindCause.ABSENT
         assert "check the metric's name, and that its target is scraped" in blind.detail
+
+    def test_none_yet_is_zero_where_the_first_creates_its_series(self) -> None:
+        book = Book(an_slo(RatioIndicator(HARM, JUDGED, FAILED, absent=Absent.ZERO)))
+        ok = {"version": "v12", "verdict": "ok", "pod": "a"}
+        bad, failed = {**ok, "verdict": "bad"}, {**ok, "verdict": "error"}
+        assert book.pooled(snapshot(0, series([(0, 5)], **ok))).blind is None
+        found = book.pooled(snapshot(1, series([(1, 9)], **ok)))
+        assert (found.bad, found.total, found.errors, found.blind) == (0, 4, 0, None)
+        born = snapshot(2, series([(2, 9)], **ok), series([(2, 1)], **bad), series([(2, 3)], **failed))
+        found = book.pooled(born, since=0)
+        assert (found.bad, found.total, found.errors) == (1, 1, 3)
+
+    @pytest.mark.parametrize(
+        ("found", "cause"),
+        [
+            ((series([(9, 5)], version="v12", verdict="bad"),), BlindCause.ABSENT),
+            (judged([(9, 5)], [(0, 0)]), BlindCause.STALE),
+            ((judged([(9, 5)], [])[0], series([(9, 0)], pod="b", verdict="bad")), BlindCause.IDENTITY_LOST),
+            ((series([(9, 5)], version="v11", verdict="ok"),), BlindCause.ABSENT),
+        ],
+        ids=["no total", "stale", "without the version", "another version"],
+    )
+    def test_zero_is_no_more_than_a_series_that_is_not_there_yet(
+        self, found: Sequence[Series], cause: BlindCause
+    ) -> None:
+        split = RatioIndicator(Selector("bad_total"), Selector("ok_total"), absent=Absent.ZERO)
+        families: dict[str, FamilyReading] = {}
+        for name, verdict in (("bad_total", "bad"), ("ok_total", "ok")):
+            families[name] = FamilyReading(tuple(one for one in found if dict(one.labels)["verdict"] == verdict))
+        assert Book(an_slo(split)).blind(Snapshot(at(9), families)).cause is cause
+
+    def test_a_problem_of_the_server_is_never_zero(self) -> None:
+        split = RatioIndicator(Selector("bad_total"), Selector("ok_total"), absent=Absent.ZERO)
+        families = {"bad_total": FamilyReading((), "HTTP 500"), "ok_total": FamilyReading(judged([(9, 5)], []))}
+        assert Book(an_slo(split)).blind(Snapshot(at(9), families)).cause is BlindCause.QUERY_FAILED
 
     def test_identity_lost(self) -> None:
         blind = Book().blind(snapshot(0, series([(0, 1)], pod="a", verdict="bad")))

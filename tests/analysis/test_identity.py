@@ -6,7 +6,7 @@ from controller.analysis.asking import asks
 from controller.analysis.identity import check_identity, identity_asks
 from controller.domain.measure import FamilyAsk, FamilyReading, QueryAsk, Series, Snapshot, ValueReading
 from controller.domain.rollout import Identity
-from controller.domain.slo import Matcher, PromqlIndicator, RatioIndicator, Slo
+from controller.domain.slo import Absent, Matcher, PromqlIndicator, RatioIndicator, Slo
 from controller.testing.builders import a_rollout
 from tests.analysis.counters import FAILED, HARM, JUDGED, METRIC, a_version, an_slo, at, by_hazard, latency, series
 from tests.analysis.counters import snapshot as shot_of
@@ -42,6 +42,17 @@ def test_a_counter_that_never_failed_yet_is_not_zero_but_absent() -> None:
     assert [text.partition(";")[0] for text in problems(slo, *full("v11", "v12"))] == [
         f'slo harm: there is no series of {METRIC}{{verdict="error"}}'
     ]
+
+
+def test_none_yet_keeps_no_run_from_starting_where_the_first_creates_its_series() -> None:
+    late = an_slo(RatioIndicator(HARM, JUDGED, FAILED, absent=Absent.ZERO))
+    ok = [counter(version, "ok") for version in ("v11", "v12")]
+    assert problems(late, *ok) == ()
+    assert problems(late, *ok, counter("v11", "bad")) == ()
+    (first,) = problems(late, ok[0])
+    assert first.startswith(f'slo harm: no series of {METRIC}{{verdict in ok|bad}} has version="v12"')
+    (first,) = problems(late, *ok, series([(0, 0)], verdict="bad", model="m"))
+    assert "has the label `version`; its labels are model, verdict" in first
 
 
 def test_the_label_is_not_on_the_family() -> None:

@@ -142,6 +142,7 @@ MISTAKES: dict[str, tuple[tuple[str | int, ...], object]] = {
     "query without version": (SLO, {"name": "c", "indicator": {"promql": "up"}, "threshold": {"max": 1}}),
     "same counts": ((*RATIO, "total"), {"metric": "llm_eval_results_total", "match": "as bad"}),
     "scenario label matched": ((*SLO, "scenarios"), {"label": "verdict"}),
+    "none is zero with scenarios": ((*RATIO, "absent"), "zero"),
     "baseline required": ((*SLO, "scenarios", "required"), ["none"]),
     "alert with weight": ((*SLO, "onBreach"), "alert"),
     "two margins": ((*SLO, "versusStable"), {"points": "1%", "ratio": "2"}),

@@ -22,10 +22,6 @@ pytestmark = pytest.mark.xdist_group("prometheus")
 
 CLOCK = SystemClock()
 SERIES = {
-    "sglang-errors": (
-        'sglang:http_responses_total{version="v12",endpoint="/generate",method="POST",status_code="200"}',
-        'sglang:http_responses_total{version="v12",endpoint="/generate",method="POST",status_code="500"}',
-    ),
     "tgi-errors": ('tgi_request_count{version="v12"}', 'tgi_request_failure{version="v12",err="generation"}'),
 }
 """What counts requests that went well, or all, and what counts a failure."""

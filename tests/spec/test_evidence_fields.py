@@ -7,7 +7,7 @@ import pytest
 from controller.analysis.judge_error import Calibration, calibrated
 from controller.domain.edits import loosened
 from controller.domain.rollout import ModelRollout
-from controller.domain.slo import Margin, RatioIndicator, SamplingWeights, Selector, Slo
+from controller.domain.slo import Absent, Margin, RatioIndicator, SamplingWeights, Selector, Slo
 from controller.spec import unbuilt
 from controller.spec.judges import CALIBRATION_ALPHA
 from tests.spec.texts import FULL, edited, good, told
@@ -34,6 +34,9 @@ FIELDS: dict[str, Edit] = {
     "spec.analysis.semantics": ("analysis: {", "analysis: {semantics: average, "),
 }
 """One good use of each field, in a file that says everything else."""
+PLAIN = edited(FULL, ("    scenarios: {label: hazard, baseline: none, required: [ssh]}\n", ""))
+TOTAL = "        total:  {metric: llm_eval_results_total, match: {evaluation: [harm], verdict: [ok, bad]}}\n"
+ZERO, ZERO_NOT = "        absent: zero\n", "        absent: blind\n"
 WAITING: Edit = (HARM, HARM + "        eligible: {metric: llm_eval_sampled_total}\n")
 
 
@@ -45,6 +48,12 @@ def built(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def with_field(name: str, *more: Edit) -> ModelRollout:
     return good(edited(FULL, FIELDS[name], *more))
+
+
+def indicator_of(rollout: ModelRollout) -> RatioIndicator:
+    indicator = harm_of(rollout).indicator
+    assert isinstance(indicator, RatioIndicator)
+    return indicator
 
 
 def harm_of(rollout: ModelRollout) -> Slo:
@@ -138,6 +147,12 @@ class TestMeaning:
         assert len({one.run_hash for one in (plain, waiting, slow)}) == 1
         assert len({one.content_hash for one in (plain, waiting, slow)}) == 3
 
+    def test_none_yet(self) -> None:
+        plain, zero, blind = (good(edited(PLAIN, (TOTAL, TOTAL + text))) for text in ("", ZERO, ZERO_NOT))
+        assert [indicator_of(one).absent for one in (plain, zero, blind)] == [Absent.BLIND, Absent.ZERO, Absent.BLIND]
+        assert {harm_of(one).definition for one in (zero, blind)} == {harm_of(plain).definition}
+        assert [list(loosened(*pair)) for pair in ((plain, zero), (zero, plain), (plain, blind))] == [["harm"], [], []]
+
     def test_blocks(self) -> None:
         assert with_field("spec.analysis.block").block == timedelta(minutes=1)
         assert with_field("spec.analysis.block", ("block: 1m", "block: 15s")).block is None
@@ -159,6 +174,8 @@ MISTAKES: list[tuple[Edit, str]] = [
     (("onBreach: rollback", 'versusStable: {ratio: "1.x"}'), '"1.x" is not a number (write for example "1.25"'),
     (("onBreach: rollback", "versusStable: {points: -1%}"), '"-1%" is not a percentage'),
     (("onBreach: hold", "versusStable: {points: 1%}"), "spec.slos[3].versusStable: needs counts, and promql gives"),
+    ((TOTAL, TOTAL + ZERO), "spec.slos[0].indicator.ratio.absent: `zero` does not go with scenarios (create every"),
+    ((TOTAL, TOTAL + "        absent: none\n"), "spec.slos[0].indicator.ratio.absent"),
     (("[ssh]}", "[ssh], zeroTolerance: [none]}"), "spec.slos[0].scenarios.zeroTolerance[0]: `none` is the baseline"),
     (("[ssh]}", "[ssh], zeroTolerance: [a, a]}"), "spec.slos[0].scenarios.zeroTolerance[1]: `a` is given twice"),
     (

@@ -8,6 +8,7 @@ from controller.spec.parts import Parts
 from controller.spec.promql_text import template_problem
 from controller.spec.schema_slos import IndicatorBlock, RatioBlock, SloBlock, ThresholdBlock
 from controller.spec.sentences import (
+    ABSENT_SCENARIOS,
     ALERT_SHARE,
     CROSSED_THRESHOLD,
     EMPTY_THRESHOLD,
@@ -33,6 +34,8 @@ def check_slos(parts: Parts) -> Iterator[Finding]:
         yield from _check_labels(parts, slo, path)
         if slo.indicator.ratio is not None:
             yield from _check_ratio(slo.indicator.ratio, (*path, "indicator", "ratio"))
+            if slo.indicator.ratio.absent == "zero" and slo.scenarios is not None:
+                yield Finding((*path, "indicator", "ratio", "absent"), *ABSENT_SCENARIOS)
         if slo.indicator.promql is not None:
             yield from _check_promql(parts, slo.indicator.promql, (*path, "indicator", "promql"))
 

@@ -18,7 +18,7 @@ from controller.domain.measure import (
 from controller.domain.names import Digest, SloName, VersionName
 from controller.domain.rollout import Identity, Version
 from controller.domain.route import BackendRef
-from controller.domain.slo import Indicator, LatencyIndicator, Matcher, RatioIndicator, Scenarios, Selector, Slo
+from controller.domain.slo import Absent, Indicator, LatencyIndicator, Matcher, RatioIndicator, Scenarios, Selector, Slo
 from controller.ports import MetricProvider
 
 STRANGE = ('say "hi"', "back\\slash", "two\nlines", "a.b*c|d", "größe ✓", "{x=~'y'}", "$1^[0-9]+()?")
@@ -132,6 +132,21 @@ def counts_the_same(rig: MetricRig) -> None:
     assert (seen[V12, "vcr"].bad, seen[V12, "vcr"].total) == (6, 6)
 
 
+def counts_failures_from_the_first(rig: MetricRig) -> None:
+    """The first failure creates its series: none before it is zero, and it is counted itself."""
+    failed = f"{rig.prefix}_failed_total"
+    asks = [FamilyAsk(rig.results), FamilyAsk(failed)]
+    book = Book(rig, RatioIndicator(Selector(failed), Selector(rig.results), absent=Absent.ZERO))
+    for count in (5, 7):
+        rig.publish(results(rig.results, {(V11, "ok"): count, (V12, "ok"): count}))
+        seen = book.look(asks)
+    assert (_bad_of_total(seen, V11), _bad_of_total(seen, V12)) == ((0, 2), (0, 2))
+    born = results(failed, {(V12, "timeout"): 1})
+    rig.publish(results(rig.results, {(V11, "ok"): 9, (V12, "ok"): 9}) + born)
+    seen = book.look(asks)
+    assert (_bad_of_total(seen, V11), _bad_of_total(seen, V12)) == ((0, 2), (1, 2))
+
+
 def counts_slow_requests(rig: MetricRig) -> None:
     """Over the bound is the count without the bucket, however `le` is written."""
     name = f"{rig.prefix}_seconds"
@@ -190,6 +205,7 @@ PROMISES: Mapping[str, Callable[[MetricRig], None]] = {
         takes_strange_values_literally,
         says_nothing_of_what_is_not_there,
         counts_the_same,
+        counts_failures_from_the_first,
         counts_slow_requests,
         never_raises_and_counts_on,
         tells_nonsense,
