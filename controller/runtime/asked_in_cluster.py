@@ -147,7 +147,7 @@ class Requests:
         def compute(document: Document) -> Mapping[str, object] | None:
             return None if _state(document) in ENDED else status
 
-        self._writer.want(asked.ref, compute)
+        self._writer.want(asked.ref, compute, at_once=True)
 
 
 def _read(document: Document) -> _Asked | None:

@@ -13,7 +13,7 @@ from controller.runtime.answered import KEPT, Answered
 from controller.runtime.asked_in_cluster import Requests
 from controller.runtime.book import Book
 from controller.runtime.cluster_routes import ClusterRoutes, rollouts_on
-from controller.runtime.cluster_writer import ClusterWriter
+from controller.runtime.cluster_writer import TOGETHER, ClusterWriter
 from controller.runtime.desk import ClusterDesk
 from controller.runtime.scaling import ClusterWorkloads
 from controller.runtime.sharing import GUARDING_ONLY, Alone, Heirs, Sharing
@@ -118,10 +118,19 @@ class Cluster:
 
 
 def open_desk(
-    cluster: Cluster, book: Book, store: Store, watch: Watch, clock: Clock, health: Health
+    cluster: Cluster,
+    book: Book,
+    store: Store,
+    watch: Watch,
+    clock: Clock,
+    health: Health,
+    together: timedelta = TOGETHER,
 ) -> tuple[Sharing, ClusterDesk]:
-    """What a house on a cluster gets. Nothing is asked or written before `ClusterDesk.start`."""
-    writer = ClusterWriter(cluster.api, cluster.view, clock, health)
+    """What a house on a cluster gets. Nothing is asked or written before `ClusterDesk.start`.
+
+    A status waits for `together`, so that what changes in short time is one writing.
+    """
+    writer = ClusterWriter(cluster.api, cluster.view, clock, health, together=together)
 
     def dropped(key: RolloutKey) -> None:
         watch.follow(key, None, False)

@@ -33,6 +33,8 @@ AFTER_A_REFUSAL = timedelta(seconds=60)
 STATUS = "status in the cluster"
 HANDS = 2
 """Threads that write statuses, each of another object."""
+TOGETHER = timedelta(milliseconds=300)
+"""What changes in so short a time - decided, accepted, verified - is one writing, and routes are written first."""
 BESIDE_STATUSES = 0.1
 """Seconds between two events while statuses wait: those go first, and nobody waits for ever."""
 
@@ -41,29 +43,39 @@ class ClusterWriter:
     """`want` and `tell` are for any thread and return at once; `step` is for one thread at a time, without `start`."""
 
     def __init__(
-        self, api: ObjectApi, view: ObjectView, clock: Clock, health: Health, jitter: Callable[[], float] = lambda: 0.0
+        self,
+        api: ObjectApi,
+        view: ObjectView,
+        clock: Clock,
+        health: Health,
+        jitter: Callable[[], float] = lambda: 0.0,
+        together: timedelta = timedelta(0),
     ) -> None:
         self._api, self._view, self._clock = api, view, clock
         self._pause, self._troubles = Pause(clock, jitter), Troubles(health)
         self._events = EventQueue(api, clock, self._pause, self._troubles)
         self._change = threading.Condition()
         self._wanted: OrderedDict[ObjectRef, Compute] = OrderedDict()
+        self._together = together.total_seconds()
+        self._gathering: dict[ObjectRef, float] = {}
         self._not_before: dict[ObjectRef, float] = {}
         self._in_hand: set[ObjectRef] = set()
         self._next_event_at = 0.0
         self._stopping = False
         self._threads: list[threading.Thread] = []
 
-    def want(self, ref: ObjectRef, compute: Compute) -> None:
+    def want(self, ref: ObjectRef, compute: Compute, at_once: bool = False) -> None:
         """The status of `ref` shall be what `compute` says; what was wanted of it before is forgotten."""
         with self._change:
             self._wanted[ref] = compute
+            self._gathering.setdefault(ref, self._clock.monotonic() + (0.0 if at_once else self._together))
             self._change.notify_all()
 
     def forget(self, ref: ObjectRef) -> None:
         """Nothing is wanted of it any more."""
         with self._change:
             self._wanted.pop(ref, None)
+            self._gathering.pop(ref, None)
             self._not_before.pop(ref, None)
 
     def tell(self, ref: ObjectRef, event: Document) -> None:
@@ -105,7 +117,7 @@ class ClusterWriter:
 
     def _status_left(self) -> float | None:
         """Seconds until a status may be due; None: until somebody wants one, or puts one down. With the lock."""
-        free = [self._not_before.get(ref, 0.0) for ref in self._wanted if ref not in self._in_hand]
+        free = [self._due_at(ref) for ref in self._wanted if ref not in self._in_hand]
         if not free:
             return None
         return max(min(free) - self._clock.monotonic(), self._pause.left(), 0.01)
@@ -132,6 +144,7 @@ class ClusterWriter:
             if ref is None:
                 return False
             compute = self._wanted.pop(ref)
+            self._gathering.pop(ref, None)
             self._not_before.pop(ref, None)
             self._in_hand.add(ref)
         try:
@@ -143,8 +156,13 @@ class ClusterWriter:
     def _due(self) -> ObjectRef | None:
         """With the lock: the first one whose time has come, and that nobody has in hand."""
         now = self._clock.monotonic()
-        due = (ref for ref in self._wanted if self._not_before.get(ref, 0.0) <= now and ref not in self._in_hand)
+        due = (ref for ref in self._wanted if self._due_at(ref) <= now and ref not in self._in_hand)
         return next(due, None)
+
+    def _due_at(self, ref: ObjectRef) -> float:
+        """With the lock. At the end nobody waits for more to come."""
+        gathered = 0.0 if self._stopping else self._gathering.get(ref, 0.0)
+        return max(gathered, self._not_before.get(ref, 0.0))
 
     def _put_down(self, ref: ObjectRef) -> None:
         with self._change:

@@ -13,18 +13,24 @@ from controller.ports import Clock
 
 log = structlog.get_logger("dispatch")
 AFTER_A_FAULT = timedelta(seconds=5)
+STUCK = 0.01
+"""Seconds after which a pass is taken to wait for something: then another one begins beside it."""
 
 Pass = Callable[[RolloutKey], timedelta | None]
 
 
 class Dispatcher:
-    """`wake` from any thread; passes run on `workers` threads until `stop`."""
+    """`wake` from any thread; passes run on `workers` threads until `stop`.
+
+    Passes compute most of the time, and two that compute take turns on one interpreter: together they are slower than
+    one after the other. So one runs at a time, and the next one waits until that ends, or waits for something itself.
+    """
 
     def __init__(self, clock: Clock, one_pass: Pass, workers: int, late: Callable[[float], None]) -> None:
         self._clock, self._pass, self._late = clock, one_pass, late
         self._heap: list[tuple[float, int, RolloutKey]] = []
         self._due: dict[RolloutKey, float] = {}
-        self._running: set[RolloutKey] = set()
+        self._running: dict[RolloutKey, float] = {}
         self._order = itertools.count()
         self._change = threading.Condition()
         self._stopping = False
@@ -43,7 +49,8 @@ class Dispatcher:
                 return
             self._due[key] = due
             heapq.heappush(self._heap, (due, next(self._order), key))
-            self._change.notify()
+            if self._heap[0][2] == key:
+                self._change.notify()
 
     def stop(self, patience: float = 3.0) -> bool:
         """No new passes; waits for those under way. False when one did not end in time."""
@@ -62,8 +69,7 @@ class Dispatcher:
                 return
             after = self._guarded(key)
             with self._change:
-                self._running.discard(key)
-                self._change.notify()
+                del self._running[key]
             if after is not None:
                 self.wake(key, after)
 
@@ -84,7 +90,7 @@ class Dispatcher:
             return None
 
     def _wait_for_first(self) -> float | None:
-        """Seconds until something may be due; None when the first one can be taken now."""
+        """Seconds until something may be done; None when the first one can be taken now."""
         while self._heap and self._due.get(self._heap[0][2]) != self._heap[0][0]:
             heapq.heappop(self._heap)
         if not self._heap:
@@ -96,7 +102,8 @@ class Dispatcher:
         if key in self._running:
             self._postpone(key)
             return 0.0
-        return None
+        alone = max(self._running.values(), default=0.0) + STUCK - self._clock.monotonic()
+        return alone if self._running and alone > 0 else None
 
     def _postpone(self, key: RolloutKey) -> None:
         """Its pass is under way: look again shortly, without blocking the others behind it."""
@@ -108,6 +115,8 @@ class Dispatcher:
     def _take(self) -> RolloutKey:
         due, _, key = heapq.heappop(self._heap)
         del self._due[key]
-        self._running.add(key)
-        self._late(self._clock.monotonic() - due)
+        self._running[key] = now = self._clock.monotonic()
+        self._late(now - due)
+        if self._heap:
+            self._change.notify()  # somebody must look when this pass is found to wait, or when the next one is due
         return key

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -229,7 +230,7 @@ def a_cluster_rig(
     def route(binding: RouteBinding) -> MemoryRouter:
         return plane.setdefault(binding.key, MemoryRouter(binding))
 
-    sharing, desk = open_desk(doors, house.book, house.store, house.watch, clock, house.health)
+    sharing, desk = open_desk(doors, house.book, house.store, house.watch, clock, house.health, timedelta(0))
     base.house = replace(house, specs=source, routers=Routers(route), sharing=sharing, desk=desk)
     base.routers = plane
     made = ClusterRig(base, cluster, keeper, desk, sharing, source, doors)

@@ -10,6 +10,7 @@ import pytest
 from controller.domain.cluster import HTTP_ROUTE, MODEL_ROLLOUT, Document, ObjectRef, Operation
 from controller.domain.state import HeldCause, Phase
 from controller.runtime.cluster_routes import ClusterRoutes
+from controller.runtime.reconcile import reconcile
 from controller.runtime.routers import Routers
 from controller.testing.gateway import MemoryGateway, a_backend, a_route
 from tests.runtime.cluster_rig import KEY, ClusterRig, a_cluster_rig, a_document
@@ -94,6 +95,18 @@ def test_deleting_the_rollout_leaves_the_route_as_it_was(rig: ClusterRig) -> Non
     rig.passes(20)
     after: Any = rig.cluster.look(ROUTE)
     assert after["spec"] == before["spec"]
+
+
+def test_where_nobody_counts_requests_an_accepted_zero_is_verified_at_once(rig: ClusterRig) -> None:
+    rig.apply(on_gateway("v12"))
+    rig.tick_until(lambda: bool(rig.held.position.run and rig.held.position.run.stage_since))
+    rig.apply(on_gateway())
+    began = rig.clock.now()
+    for _ in range(6):
+        reconcile(KEY, rig.rig.house)
+    assert backends(rig) == {"chat-v11": 1}
+    assert rig.held.position.phase is Phase.IDLE
+    assert rig.clock.now() == began
 
 
 @pytest.mark.parametrize("route_first", [True, False])

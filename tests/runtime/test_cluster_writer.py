@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import pytest
 
@@ -18,7 +19,7 @@ from controller.domain.cluster import (
     Operation,
 )
 from controller.runtime.cluster_events import MOST_EVENTS
-from controller.runtime.cluster_writer import ClusterWriter
+from controller.runtime.cluster_writer import TOGETHER, ClusterWriter
 from controller.telemetry.health import Health
 from controller.testing.builders import a_rollout
 from controller.testing.clock import ManualClock
@@ -67,6 +68,25 @@ def test_only_the_newest_is_written(desk: Desk) -> None:
     while desk.writer.step():
         pass
     assert (desk.phase, desk.patches) == ("P49", 1)
+
+
+def test_what_changes_in_short_time_is_one_writing(desk: Desk) -> None:
+    desk.writer = ClusterWriter(desk.cluster, desk.cluster.view, desk.clock, desk.health, together=TOGETHER)
+    for phase in ("RollingBack", "RollingBack, accepted", "RolledBack"):
+        desk.want(phase)
+        assert not desk.writer.step()
+        desk.clock.advance(0.09)
+    desk.clock.advance(0.04)
+    assert desk.writer.step(), "and it waits no longer for more that keeps coming"
+    assert (desk.phase, desk.patches) == ("RolledBack", 1)
+
+
+def test_at_the_end_nobody_waits_for_more_to_come(desk: Desk) -> None:
+    desk.writer = ClusterWriter(desk.cluster, desk.cluster.view, desk.clock, desk.health, together=timedelta(hours=1))
+    desk.writer.start()
+    desk.want("Idle")
+    desk.writer.stop(patience=5)
+    assert desk.phase == "Idle"
 
 
 def test_it_waits_longer_and_longer_for_an_api_server_that_is_away(desk: Desk) -> None:

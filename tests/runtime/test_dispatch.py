@@ -119,3 +119,48 @@ def test_a_stop_does_not_wait_for_ever() -> None:
 
 def test_a_stop_before_a_start_is_harmless() -> None:
     assert Dispatcher(SystemClock(), lambda _key: None, 1, lambda _late: None).stop()
+
+
+def test_passes_that_compute_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatch, "STUCK", 60.0)
+    inside, most, done = [0], [0], [0]
+    lock, all_done = threading.Lock(), threading.Event()
+
+    def one_pass(_key: RolloutKey) -> timedelta | None:
+        with lock:
+            inside[0] += 1
+            most[0] = max(most[0], inside[0])
+        threading.Event().wait(0.002)
+        with lock:
+            inside[0] -= 1
+            done[0] += 1
+            if done[0] == 40:
+                all_done.set()
+        return None
+
+    with running(one_pass, workers=4) as dispatcher:
+        for number in range(40):
+            dispatcher.wake(RolloutKey("n", f"r{number}"))
+        assert all_done.wait(10)
+    assert most[0] == 1
+
+
+def test_passes_that_wait_for_something_hold_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as there are workers but one may hang: the others all get their pass, again and again."""
+    monkeypatch.setattr(dispatch, "STUCK", 0.005)
+    go, passes = threading.Event(), dict.fromkeys((f"r{number}" for number in range(20)), 0)
+
+    def one_pass(key: RolloutKey) -> timedelta | None:
+        if key.name.startswith("hangs"):
+            go.wait(20)
+            return None
+        passes[key.name] += 1
+        return timedelta(milliseconds=1) if passes[key.name] < 5 else None
+
+    with running(one_pass, workers=4) as dispatcher:
+        for number in range(3):
+            dispatcher.wake(RolloutKey("n", f"hangs{number}"))
+        for name in passes:
+            dispatcher.wake(RolloutKey("n", name), timedelta(milliseconds=5))
+        wait_until(lambda: set(passes.values()) == {5}, 10, "five passes of each")
+        go.set()
