@@ -85,7 +85,7 @@ def a_world(size: int, tell: Tell, version: str = "v1", trying: int = 0) -> Iter
         port = int(metrics.first_line())
         install_gateway_api(server.kubectl)
         account = chart.install(server)
-        server.kubectl("wait", "--for=condition=Established", "crd/modelrollouts.tidegate.dev", "--timeout=30s")
+        server.kubectl.established("crd/modelrollouts.tidegate.dev")
         api = Api(server)
         stack.callback(api.close)
         _fill(api, size, port, version, trying)

@@ -33,7 +33,7 @@ def serve(server: ApiServer, kind: Kind) -> None:
         },
     }
     server.kubectl.apply(definition)
-    server.kubectl("wait", "--for=condition=Established", "--timeout=30s", f"crd/{kind.resource}")
+    server.kubectl.established(f"crd/{kind.resource}")
 
 
 def widget(name: str, size: int = 1) -> dict[str, object]:

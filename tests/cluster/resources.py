@@ -17,7 +17,7 @@ def installed(server: ApiServer, *files: str) -> None:
     for file in files:
         server.kubectl("apply", "--server-side", "-f", str(MANIFESTS / file))
     names = [f"crd/{kind}.tidegate.dev" for kind in KINDS]
-    server.kubectl("wait", "--for=condition=Established", f"--timeout={PATIENCE:.0f}s", *names)
+    server.kubectl.established(*names, seconds=PATIENCE)
 
 
 def wait_refused(server: ApiServer, document: dict[str, object]) -> None:

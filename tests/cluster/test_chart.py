@@ -198,7 +198,7 @@ def test_it_installs_upgrades_and_keeps_the_rollouts_when_it_goes(server: ApiSer
     assert {one["metadata"]["name"] for one in server.kubectl.items("crd")} >= {
         f"{plural}.tidegate.dev" for plural in ("modelrollouts", "slotemplates", "rolloutrequests")
     }
-    server.kubectl("wait", "--for=condition=Established", "crd/modelrollouts.tidegate.dev", "--timeout=10s")
+    server.kubectl.established("crd/modelrollouts.tidegate.dev", seconds=10)
     server.kubectl("create", "namespace", "assistants")
     server.kubectl("apply", "-f", str(chart.CHART.parents[1] / "rollouts" / "kubernetes.yaml"))
     chart.uninstall(server)

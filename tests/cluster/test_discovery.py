@@ -45,7 +45,7 @@ def pond(api_server: ApiServer) -> ApiServer:
         spec = {"group": GROUP, "scope": "Namespaced", "names": names, "versions": [{**version, "subresources": parts}]}
         about = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition"}
         api_server.kubectl.apply({**about, "metadata": {"name": kind.resource}, "spec": spec})
-        api_server.kubectl("wait", "--for=condition=Established", "--timeout=30s", f"crd/{kind.resource}")
+        api_server.kubectl.established(f"crd/{kind.resource}")
     return api_server
 
 

@@ -37,7 +37,7 @@ def server() -> Iterator[ApiServer]:
         install_gateway_api(started.kubectl)
         chart.install(started)
         started.kubectl("create", "namespace", NAMESPACE)
-        started.kubectl("wait", "--for=condition=Established", "crd/modelrollouts.tidegate.dev", "--timeout=30s")
+        started.kubectl.established("crd/modelrollouts.tidegate.dev")
         started.kubectl.apply(an_http_route(NAMESPACE), service("chat-v11"), service("chat-v12"))
         named = {"metadata": {"name": "by-hand"}, "spec": {"controllerName": "tests.example.org/gate"}}
         started.kubectl.apply({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass", **named})

@@ -65,6 +65,7 @@ def test_a_forward_can_be_a_bad_network(netns: Netns) -> None:
             fetch(forward.url, timeout=0.3)
         forward.thaw()
         assert fetch(forward.url) == "v1"
+        wait_until(lambda: forward.drop() == 0, 10, "what was fetched to be closed on both sides")
         with netns.connect(backend.address, backend.port):
             assert forward.drop() == 0
         forward.stop()

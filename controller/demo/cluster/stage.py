@@ -138,7 +138,7 @@ def start_controller(stage: Stage, show: Show) -> Running:
     _make_secret(stage, hook)
     values = {"alerts": {"slack": {"existingSecret": SLACK_SECRET}}}
     stage.account = chart.install(stage.server, HOME, values)
-    stage.kubectl("wait", "--for=condition=Established", "crd/modelrollouts.tidegate.dev", "--timeout=30s")
+    stage.kubectl.established("crd/modelrollouts.tidegate.dev")
     hosts = stage.folder / "hosts"
     hosts.write_text(rollout.hosts())
     given = {

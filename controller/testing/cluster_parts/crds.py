@@ -27,4 +27,4 @@ def install_contour(kubectl: Kubectl) -> None:
 def install(kubectl: Kubectl, files: Path) -> None:
     """Apply a file or a folder of definitions; return when they are served. KubectlError otherwise."""
     kubectl("apply", "--server-side", "--force-conflicts", "-f", files)
-    kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", files)
+    kubectl.established("-f", files)

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,19 @@ class Kubectl:
         """Apply these documents."""
         more = ["--server-side", "--force-conflicts"] if server_side else []
         return self("apply", *more, "-f", "-", stdin=_as_list(resources))
+
+    def established(self, *definitions: str | Path, seconds: float = 30.0) -> None:
+        """Until these are served: names as `crd/NAME`, or `-f` and a file. KubectlError after so many seconds."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                self("wait", "--for=condition=Established", f"--timeout={seconds:.0f}s", *definitions)
+                return
+            except KubectlError as error:
+                # kubectl stumbles over one that is so new that it has no conditions yet.
+                if "conditions accessor error" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
 
     def delete(self, *resources: Resource) -> str:
         """Delete these documents; those that are not there are no error."""
