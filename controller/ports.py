@@ -58,7 +58,10 @@ class TrafficRouter(Protocol):
         ...
 
     def apply(self, split: Split) -> None:
-        """Write the split. Raises RouterUnavailableError; returning does not mean that the data plane has it yet."""
+        """Write the split, or the next step towards it: asked until `observe` shows it.
+
+        Raises RouterUnavailableError; returning does not mean that the data plane has it yet.
+        """
         ...
 
     def observe(self) -> RouteSeen:

@@ -64,7 +64,7 @@ def verify(turn: Turn) -> Turn:
     if _gone_with_its_route(turn, mark):
         return turn.at(traffic=replace(mark, accepted_at=turn.now, verified_at=turn.now, overdue=False))
     route = turn.route
-    if route is None or not route.accepted or route.table != mark.split.table():
+    if route is None or not route.accepted or not route.holds(mark.split):
         return _overdue(turn, mark)
     mark = _followed(mark, route, turn)
     if _proved(mark, route, turn):
@@ -128,7 +128,7 @@ def _why_unverified(turn: Turn, mark: TrafficMark) -> str:
         return getattr(turn.seen.route, "why", "the data plane cannot be read")
     if not route.accepted:
         return route.trouble or "the data plane does not report the configuration last written"
-    if route.table != mark.split.table():
+    if not route.holds(mark.split):
         return "the data plane holds another split"
     return "requests of the candidate are still being counted"
 
@@ -258,8 +258,10 @@ def to_write(turn: Turn) -> Split | None:
     route, wanted = turn.route, table_of(mark.split)
     if route is None:
         return None if mark.split.exposes() or mark.verified_at is not None else mark.split
-    if route.table == wanted or _left_alone(turn, route):
-        return mark.split if route.table == wanted and _only_roles_changed(mark) else None
+    if route.table == wanted:
+        return mark.split if _only_roles_changed(mark) or not route.holds(mark.split) else None
+    if _left_alone(turn, route):
+        return None
     if not raises(mark.split, route.table):
         return mark.split
     before = table_of(mark.before) if mark.before else None

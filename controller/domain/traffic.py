@@ -100,7 +100,8 @@ class RouteSeen:
     `accepted`: the data plane itself (not only our file) reports the configuration last written.
     `epoch` changes when the data plane restarts and its counters begin again. `trouble` says why it is not accepted,
     where the data plane tells. `overwritten_by`: a GitOps manager of the route (`gitopsManagers`) wrote it last.
-    `glass`: the newest note of that kind on the route itself.
+    `glass`: the newest note of that kind on the route itself. `prepared`: it names a target that we put there for a
+    first request, which gets nothing yet: with the candidate that goes, too.
     """
 
     table: RouteTable | None
@@ -111,6 +112,11 @@ class RouteSeen:
     trouble: str = ""
     overwritten_by: str | None = None
     glass: BrokenGlass | None = None
+    prepared: bool = False
+
+    def holds(self, split: Split) -> bool:
+        """Is it `split`, with nothing left behind where the candidate gets nothing?"""
+        return self.table == split.table() and (split.exposes() or not self.prepared)
 
 
 @dataclass(frozen=True, slots=True)

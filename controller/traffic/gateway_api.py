@@ -11,6 +11,7 @@ controllers report of the generation that was written.
 import contextlib
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TypeVar
 
 from controller.domain.cluster import (
@@ -21,19 +22,21 @@ from controller.domain.cluster import (
     Document,
     ObjectRef,
 )
+from controller.domain.names import VersionName
 from controller.domain.route import GatewayApiRoute
 from controller.domain.traffic import Capabilities, RouteGoneError, RouterUnavailableError, RouteSeen, RouteTable, Split
 from controller.ports import ObjectApi, ObjectView, RouteBinding
 from controller.traffic import gateway_api_names, gateway_api_rules, gateway_api_status
 from controller.traffic.breakglass_cluster import note_on
-from controller.traffic.gateway_api_memory import remembered
+from controller.traffic.gateway_api_memory import Memory, remembered
 from controller.traffic.gateway_api_names import Names, ShapeError
 from controller.traffic.gateway_api_patch import steps
-from controller.traffic.gateway_api_plan import wanted
+from controller.traffic.gateway_api_plan import Wanted, left_prepared, prepared, wanted
 from controller.traffic.gateway_api_rules import Found
 from controller.traffic.gateway_api_status import MIRROR, MIRROR_PERCENT
 
 T = TypeVar("T")
+Plan = Callable[[Found, Names, Split, Memory | None, RouteTable | None, str | None], Wanted]
 
 # What comes of an object that someone shaped in another way than its schema promises.
 _MALFORMED = (ShapeError, KeyError, TypeError, ValueError, AttributeError)
@@ -92,18 +95,50 @@ class GatewayApiRouter:
             epoch=str(metadata.get("uid", "")),
             trouble=trouble,
             glass=note_on(document, self._binding.key),
-            overwritten_by=self._understood(lambda: gateway_api_status.overwritten_by(document, self._target)),
+            overwritten_by=self._understood(lambda: self._overwritten_by(document)),
+            prepared=self._understood(lambda: left_prepared(found.rule, self._names, self._memory(document))),
         )
 
     def apply(self, split: Split) -> None:
         self._refuse_unlisted(split)
         if split.exposes():
             self._refuse_unable(split)
+            if not self._is_prepared(split):
+                return
+        self._bring_about(split, wanted)
+
+    def _is_prepared(self, split: Split) -> bool:
+        """May the candidate get its first request? What a gateway does not know yet it answers with 503.
+
+        So it is named with weight 0 first, and the split is written when that was accepted: now or in a later pass.
+        """
+        assert split.candidate is not None
+        document = self._newest(ask=False)
+        found = self._understood(lambda: self._find(document))
+        if self._is_served(found, split.candidate) or not (split.weight or split.cohort):
+            return True
+        tool = self._understood(lambda: self._overwritten_by(document))
+        last_word = (tool, int(str(_metadata(document)["generation"])) + 1) if tool else None
+        self._bring_about(split, partial(prepared, last_word))
+        return not self.observe().trouble
+
+    def _overwritten_by(self, document: Document) -> str | None:
+        """A listed tool, also when all that came after it was our preparing."""
+        memory = self._memory(document)
+        if memory is not None and memory.tool and memory.tool[1] == _metadata(document).get("generation"):
+            return memory.tool[0]
+        return gateway_api_status.overwritten_by(document, self._target)
+
+    def _is_served(self, found: Found, version: VersionName) -> bool:
+        table = self._table(found)
+        return table is not None and bool(table.share(version) or version in dict(table.cohorts))
+
+    def _bring_about(self, split: Split, plan: Plan) -> None:
         document = self._newest(ask=False)
         waits, began = list(_RAISING if split.exposes() else _LOWERING), time.monotonic()
         while True:
             try:
-                return self._write(document, split)
+                return self._write(document, split, plan)
             except ConflictError as error:
                 if not waits:
                     raise self._unavailable(f"others keep changing it: {error}") from error
@@ -116,14 +151,17 @@ class GatewayApiRouter:
             self._pause(waits.pop(0))
             document = self._newest(ask=True, otherwise=document)
 
-    def _write(self, document: Document, split: Split) -> None:
-        memory = remembered(document, self._annotation)
+    def _write(self, document: Document, split: Split, plan: Plan) -> None:
+        memory = self._memory(document)
         found = self._understood(lambda: self._find(document))
         called = self._cohort if any(rule.get("name") for rule in found.rules) else None
-        goal = self._understood(lambda: wanted(found, self._names, split, memory, self._table(found), called))
+        goal = self._understood(lambda: plan(found, self._names, split, memory, self._table(found), called))
         patch = steps(document, found, goal, self._annotation)
         if patch:
             self._view.learn(self._ref, self._api.patch(self._ref, patch))
+
+    def _memory(self, document: Document) -> Memory | None:
+        return remembered(document, self._annotation)
 
     def _table(self, found: Found) -> RouteTable | None:
         """The split as it is; what is no split must not keep a rollback from being written."""
@@ -133,7 +171,7 @@ class GatewayApiRouter:
             return None
 
     def _find(self, document: Document) -> Found:
-        memory = remembered(document, self._annotation)
+        memory = self._memory(document)
         headers = memory.cohort if memory else ()
         return gateway_api_rules.find(document, self._target, self._names, self._cohort, headers)
 

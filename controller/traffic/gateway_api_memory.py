@@ -17,17 +17,20 @@ from controller.traffic.gateway_api_names import Json, Names, refs_of
 class Memory:
     """`backends`: our entries of the rule and where they stood. `filters`: did the rule have any filter?
 
-    `cohort`: the headers of our header rule, which has no name where the API server keeps none.
+    `cohort`: the headers of our header rule, which has no name where the API server keeps none. `tool`: the GitOps
+    manager that had written the rule before we prepared it, and the generation of which that is the last word.
     """
 
     backends: tuple[tuple[int, Json], ...] = ()
     filters: bool = False
     cohort: Headers = field(default=())
+    tool: tuple[str, int] | None = None
 
     def text(self) -> str:
         """As the annotation says it."""
         told: Json = {"backends": [list(one) for one in self.backends], "filters": self.filters}
-        return json.dumps({**told, "cohort": [list(one) for one in self.cohort]}, separators=(",", ":"))
+        told["cohort"] = [list(one) for one in self.cohort]
+        return json.dumps({**told, "tool": list(self.tool)} if self.tool else told, separators=(",", ":"))
 
 
 def snapshot(rule: Mapping[str, Any], names: Names) -> Memory:
@@ -47,7 +50,8 @@ def remembered(document: Mapping[str, Any], annotation: str) -> Memory | None:
         cohort = tuple((str(name), str(value)) for name, value in told["cohort"])
         if any(not isinstance(ref.get("name"), str) for _, ref in backends):
             return None
-        return Memory(backends, bool(told["filters"]), cohort)
+        tool = (str(told["tool"][0]), int(told["tool"][1])) if told.get("tool") else None
+        return Memory(backends, bool(told["filters"]), cohort, tool)
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
 

@@ -42,7 +42,56 @@ def wanted(
     rule["backendRefs"] = _shared(home, split, candidate, names)
     cohort = _header_rule(found, names, split, candidate, cohort_name) if split.cohort else None
     mirror = _mirror(split, candidate, names, home) if split.mirror else None
-    return Wanted(_with_filters(rule, names, mirror, memory), cohort, replace(memory, cohort=split.cohort))
+    return Wanted(_with_filters(rule, names, mirror, memory), cohort, replace(memory, cohort=split.cohort, tool=None))
+
+
+def prepared(
+    tool: tuple[str, int] | None,
+    found: Found,
+    names: Names,
+    split: Split,
+    memory: Memory | None,
+    table: RouteTable | None,
+    cohort_name: str | None,
+) -> Wanted:
+    """The rule as it is, where it names the candidate; elsewhere with a target for it that gets nothing yet.
+
+    `tool`: as the Memory keeps it. Raises ShapeError where `wanted` would: nothing is prepared for a split that this
+    rule cannot have.
+    """
+    assert split.candidate is not None
+    wanted(found, names, split, memory, table, cohort_name)
+    if _is_named(found.rule, names, split.candidate):
+        return Wanted(found.rule, found.cohort, memory)
+    refs = refs_of(found.rule)
+    at = next((at for at, ref in enumerate(refs) if names.version(ref) == split.stable), len(refs) - 1)
+    refs.insert(at + 1, {**names.ref(split.candidate, refs), "weight": 0})
+    memory = replace(_before(found.rule, names, split, memory, table), tool=tool)
+    return Wanted({**found.rule, "backendRefs": refs}, found.cohort, memory)
+
+
+def _is_named(rule: Json, names: Names, version: VersionName) -> bool:
+    """Does a target or a mirror of the rule name it?"""
+    refs = refs_of(rule)
+    items = [item for one in (rule, *refs) for item in filters_of(one)]
+    return version in {*(names.version(ref) for ref in refs), *(mirrored(item, names) for item in items)}
+
+
+def left_prepared(rule: Mapping[str, Any], names: Names, memory: Memory | None) -> bool:
+    """Has the rule a target of ours that gets nothing, and that was not there before?"""
+    return memory is not None and any(_is_added(ref, names, memory) for ref in refs_of(rule))
+
+
+def _is_full(rule: Mapping[str, Any], names: Names, memory: Memory) -> bool:
+    """Has stable no weight any more, because the candidate has it all?"""
+    idle = {names.version(ref) for ref in refs_of(rule) if not weight(ref)} - {None}
+    return any(names.version(ref) in idle and weight(ref) for _, ref in memory.backends)
+
+
+def _is_added(ref: Json, names: Names, memory: Memory) -> bool:
+    """Is it what `prepared` adds to what `memory` has?"""
+    version = names.version(ref)
+    return version is not None and not weight(ref) and version not in {names.version(one) for _, one in memory.backends}
 
 
 def _refuse_foreign(rule: Mapping[str, Any], names: Names, candidate: VersionName | None) -> None:
@@ -61,8 +110,11 @@ def _before(
 ) -> Memory:
     """What a rollback puts back. A rule that stable has for itself is as people want it: that is remembered anew."""
     sole = table.sole() if table else None
-    if memory is None or sole == split.stable:
+    if memory is None:
         memory = snapshot(rule, names)
+    elif sole == split.stable and not _is_full(rule, names, memory):
+        kept = [ref for ref in refs_of(rule) if not _is_added(ref, names, memory)]
+        memory = snapshot({**rule, "backendRefs": kept}, names)
     served = {names.version(ref) for _, ref in memory.backends if weight(ref)} - {None}
     return _forgotten(memory, split.stable, names) if len(served) > 1 else memory
 
@@ -97,11 +149,16 @@ def _all_to(refs: Sequence[Json], version: VersionName, names: Names) -> list[Js
 
 
 def _shared(home: Sequence[Json], split: Split, candidate: VersionName, names: Names) -> list[Json]:
-    """Stable and candidate by weight. At 0 the candidate is as people wrote it (mostly not at all), at 100 stable."""
-    if split.weight == 100:
-        return _all_to(home, candidate, names)
+    """Stable and candidate by weight. At 0 the candidate is as people wrote it (mostly not at all).
+
+    At 100 stable stays with weight 0, so that every gateway knows where to go back to.
+    """
     if not split.weight:
         return list(home)
+    if split.weight == 100:
+        refs = _all_to(home, candidate, names)
+        there = split.stable in [names.version(ref) for ref in refs]
+        return refs if there else [*refs, {**names.ref(split.stable, refs), "weight": 0}]
     refs = []
     for ref in home:
         if names.version(ref) == split.stable:

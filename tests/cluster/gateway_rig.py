@@ -1,13 +1,18 @@
 """A rollout on an HTTPRoute of a real API server, served by Contour and Envoy; requests are counted by the backends."""
 
+import contextlib
+import http.client
 import itertools
 import json
 import math
+import threading
 import uuid
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
+from urllib.parse import urlsplit
 
 from controller.cluster.connect import Access, connect
 from controller.cluster.objects import ClusterObjects
@@ -240,6 +245,39 @@ class ContourRig:
         """Somebody writes the whole object."""
         document["metadata"].pop("managedFields", None)
         self.ground.server.kubectl("replace", f"--field-manager={manager}", "-f", "-", stdin=json.dumps(document))
+
+
+class Hammer:
+    """Customers on four connections, as fast as they are answered; `answers` counts (phase, status)."""
+
+    def __init__(self, url: str, host: str) -> None:
+        self._url, self._host = urlsplit(url), host
+        self._phase, self._over, self._lock = "before", threading.Event(), threading.Lock()
+        self._threads = [threading.Thread(target=self._ask_on) for _ in range(4)]
+        self.answers: Counter[tuple[str, int]] = Counter()
+
+    def now(self, phase: str) -> None:
+        self._phase = phase
+
+    def _ask_on(self) -> None:
+        with contextlib.closing(http.client.HTTPConnection(self._url.netloc, timeout=5)) as connection:
+            while not self._over.is_set():
+                phase = self._phase
+                connection.request("GET", "/", headers={"Host": self._host})
+                answer = connection.getresponse()
+                answer.read()
+                with self._lock:
+                    self.answers[phase, answer.status] += 1
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
 
 
 def a_filter(name: str, value: str) -> Json:

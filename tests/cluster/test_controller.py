@@ -229,6 +229,7 @@ def test_one_that_was_stopped_and_wakes_up_is_not_the_guard_any_more(
             api_server.kubectl.apply(a_rollout(place, judged.url, version="v12"))
             eventually(lambda: weights(api_server, place).get("chat-v12") == 10, "the second one's run")
             os.kill(first.pid, signal.SIGCONT)
+            eventually(lambda: status(api_server, place).get("stage") == "canary-10", "told")
             run = status(api_server, place)["run"]["id"]
             ask(api_server, place, "enough", "abort", run)
             eventually(lambda: weights(api_server, place) == {"chat-v11": 1}, "taken away")

@@ -77,13 +77,16 @@ def listed_tool(served: Served) -> None:
 
 
 def test_what_a_listed_tool_writes_is_put_back_at_once_and_told(served: Served) -> None:
-    """The very next writing is ours. How long it takes is measured by `make bench-kubernetes`."""
+    """The very next writing is ours; two where the tool took the target away, which the gateway has to hear of first.
+
+    How long it takes is measured by `make bench-kubernetes`.
+    """
     listed_tool(served)
-    for committed in ({STABLE: 1}, {STABLE: 50, CANDIDATE: 50}):
+    for committed, ours in (({STABLE: 1}, 2), ({STABLE: 50, CANDIDATE: 50}, 1)):
         before = served.route["metadata"]["generation"]
         served.write(committed, TOOL)
         eventually(lambda: served.weights == CANARY, "put back")
-        assert served.route["metadata"]["generation"] == before + 2, "the tool's writing, and ours"
+        assert served.route["metadata"]["generation"] == before + 1 + ours, "the tool's writing, and ours"
         assert served.phases() == {"Progressing"}
         eventually(served.is_proven, "verified again")
     eventually(lambda: any(f"`{TOOL}` overwrites its traffic" in one for one in served.told()), "an alert")

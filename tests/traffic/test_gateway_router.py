@@ -53,7 +53,7 @@ def trouble(rig: GatewayRig) -> str:
 # what is written
 
 
-def test_one_patch_tests_the_object_the_rule_and_every_backend(
+def test_every_patch_tests_the_object_the_rule_and_every_backend(
     rig: GatewayRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heard: list[tuple[Operation, ...]] = []
@@ -66,17 +66,26 @@ def test_one_patch_tests_the_object_the_rule_and_every_backend(
     monkeypatch.setattr(rig.cluster, "patch", hear)
     version = rig.route["metadata"]["resourceVersion"]
     rig.router.apply(Split(V11, V12, weight=10, cohort=COHORT))
-    (steps,) = heard
-    assert steps[:3] == (
+    first, second = heard
+    assert first[:4] == (
         Operation("test", "/metadata/resourceVersion", version),
         Operation("test", "/spec/rules/0/name", "chat"),
         Operation("test", "/spec/rules/0/backendRefs/0/name", "bot-v11"),
+        Operation("add", "/spec/rules/0/backendRefs/1", a_backend("bot-v12", 0)),
     )
-    assert steps[3:5] == (
+    assert [(step.op, step.path) for step in first[4:]] == [("add", "/metadata/annotations")]
+    assert [(step.op, step.path) for step in second[:4]] == [
+        ("test", "/metadata/resourceVersion"),
+        ("test", "/spec/rules/0/name"),
+        ("test", "/spec/rules/0/backendRefs/0/name"),
+        ("test", "/spec/rules/0/backendRefs/1/name"),
+    ]
+    assert second[4:6] == (
         Operation("replace", "/spec/rules/0/backendRefs/0/weight", 90),
-        Operation("add", "/spec/rules/0/backendRefs/1", a_backend("bot-v12", 10)),
+        Operation("replace", "/spec/rules/0/backendRefs/1/weight", 10),
     )
-    assert [(step.op, step.path) for step in steps[5:]] == [("add", "/spec/rules/0"), ("add", "/metadata/annotations")]
+    mark = f"/metadata/annotations/{annotation(KEY).replace('/', '~1')}"
+    assert [(step.op, step.path) for step in second[6:]] == [("add", "/spec/rules/0"), ("add", mark)]
 
 
 def test_a_steady_state_asks_nothing(rig: GatewayRig) -> None:
@@ -266,7 +275,7 @@ def test_a_conflict_is_read_again_and_written_again(rig: GatewayRig) -> None:
     in_between(rig, 2)
     rig.router.apply(TEN)
     assert rig.router.observe().table == TEN.table()
-    assert rig.patches() == 3
+    assert rig.patches() == 4
     assert rig.route["metadata"]["labels"] == {"seen": "0"}
 
 
@@ -304,6 +313,7 @@ def test_an_old_view_does_not_write_over_what_it_has_not_seen(rig: GatewayRig) -
 
 
 def test_we_read_what_we_wrote_before_the_watch_tells(rig: GatewayRig) -> None:
+    rig.router.apply(Split(V11, V12, weight=5))
     rig.cluster.view.hold_back()
     rig.router.apply(TEN)
     seen = rig.router.observe()
@@ -357,24 +367,103 @@ def test_a_kind_that_is_not_served_is_told(rig: GatewayRig) -> None:
 
 
 def test_a_gateway_that_takes_no_notice_has_not_accepted(rig: GatewayRig) -> None:
+    rig.router.apply(Split(V11, V12, weight=5))
     rig.gateway.asleep = True
     rig.router.apply(TEN)
     seen = rig.router.observe()
     assert seen.table == TEN.table()
     assert not seen.accepted
-    assert "has not looked at generation 2" in seen.trouble
+    assert "has not looked at generation 4" in seen.trouble
     rig.gateway.wake()
     assert rig.router.observe().accepted
 
 
-def test_a_backend_that_is_missing_is_not_accepted_and_says_which(rig: GatewayRig) -> None:
-    rig.gateway.missing.add("bot-v12")
-    rig.router.apply(TEN)
+# a first request
+
+
+@pytest.mark.parametrize("split", [TEN, Split(V11, V12, cohort=COHORT), Split(V11, V12, weight=100)], ids=str)
+def test_a_gateway_hears_of_a_version_before_it_sends_anybody_there(rig: GatewayRig, split: Split) -> None:
+    rig.gateway.asleep = True
+    for _ in range(3):
+        rig.router.apply(split)
+        seen = rig.router.observe()
+        assert (seen.table, seen.prepared) == (HOME.table(), True)
+        assert "has not looked at generation 2" in seen.trouble
+    assert rig.rules[0]["backendRefs"] == [a_backend("bot-v11", 7), a_backend("bot-v12", 0)]
+    assert rig.patches() == 1, "it waits without writing"
+    rig.gateway.wake()
+    rig.router.apply(split)
     seen = rig.router.observe()
-    assert not seen.accepted
+    assert (seen.table, seen.accepted) == (split.table(), True)
+
+
+def test_what_was_prepared_and_never_used_is_seen_and_goes_without_a_trace(rig: GatewayRig) -> None:
+    before = rig.rules
+    rig.gateway.asleep = True
+    rig.router.apply(TEN)
+    rig.gateway.wake()
+    seen = rig.router.observe()
+    assert seen.accepted
+    assert not seen.holds(HOME)
+    rig.router.apply(HOME)
+    assert rig.router.observe().holds(HOME)
+    assert rig.rules == before
+    assert "annotations" not in rig.route["metadata"]
+
+
+def test_what_people_listed_with_nothing_stays_listed() -> None:
+    refs = [a_backend("bot-v12", 0), a_backend("bot-v11", 7)]
+    rig = GatewayRig({**CHAT, "backendRefs": refs})
+    rig.router.apply(TEN)
+    assert not rig.router.observe().prepared
+    rig.router.apply(HOME)
+    assert rig.router.observe().holds(HOME)
+    assert rig.rules[0]["backendRefs"] == refs
+
+
+def test_a_version_that_gets_copies_is_known_already(rig: GatewayRig) -> None:
+    rig.router.apply(Split(V11, V12, mirror=100))
+    before = rig.patches()
+    rig.router.apply(TEN)
+    assert rig.patches() == before + 1
+
+
+def test_at_100_stable_stays_known_and_the_way_back_is_one_patch(rig: GatewayRig) -> None:
+    rig.router.apply(Split(V11, V12, weight=100))
+    assert rig.rules[0]["backendRefs"] == [a_backend("bot-v12", 7), a_backend("bot-v11", 0)]
+    before = rig.patches()
+    rig.router.apply(HOME)
+    assert rig.rules[0]["backendRefs"] == [a_backend("bot-v11", 7)]
+    assert rig.patches() == before + 1
+
+
+def test_nobody_is_sent_to_a_backend_that_is_missing_and_it_says_which(rig: GatewayRig) -> None:
+    rig.gateway.missing.add("bot-v12")
+    for _ in range(3):
+        rig.router.apply(TEN)
+    seen = rig.router.observe()
+    assert (seen.table, seen.accepted) == (HOME.table(), False)
     assert "ResolvedRefs is False (BackendNotFound: Service bot-v12 not found)" in seen.trouble
     rig.router.apply(HOME)
     assert rig.router.observe().accepted
+
+
+def test_who_wrote_before_it_was_prepared_is_still_the_last_word() -> None:
+    rig = GatewayRig(STABLE, tools=("argocd-controller",))
+    committed = {**STABLE, "backendRefs": [a_backend("bot-v11", 3)]}
+    rig.cluster.put(HTTP_ROUTE, a_route(ROUTE.name, ROUTE.namespace, committed), manager="argocd-controller")
+    rig.gateway.asleep = True
+    rig.router.apply(TEN)
+    seen = rig.router.observe()
+    assert (seen.prepared, seen.overwritten_by) == (True, "argocd-controller")
+    rig.edit(Operation("replace", "/spec/rules/0/backendRefs/0/weight", 9), manager="kubectl-edit")
+    assert rig.router.observe().overwritten_by is None, "a person wrote after that"
+    rig.gateway.wake()
+    rig.router.apply(TEN)
+    assert rig.router.observe().overwritten_by is None
+    assert '"tool"' not in rig.route["metadata"]["annotations"][annotation(KEY)]
+    rig.router.apply(HOME)
+    assert rig.rules[0]["backendRefs"] == [a_backend("bot-v11", 9)]
 
 
 def test_every_parent_must_accept(rig: GatewayRig) -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from controller.domain.cluster import HTTP_ROUTE
+from controller.domain.request import Ask
 from controller.domain.route import BackendRef
 from controller.domain.state import HeldCause, Phase
 from controller.domain.traffic import RouteSeen, RouteTable, Split
@@ -137,3 +138,49 @@ def test_a_restart_in_the_middle_goes_on_where_it_was() -> None:
     assert plane.writes == writes
     assert world.position.phase is Phase.PROGRESSING
     drive_until(world, lambda w: w.position.phase is Phase.COMPLETED, 300)
+
+
+def test_a_gateway_that_takes_its_time_is_waited_for_before_the_first_request() -> None:
+    world, plane = a_gateway_world(GOOD)
+    world.commit(replace(world.rollout, stages=tuple(s for s in STAGES if s.name in ("canary-10", "full"))))
+    plane.rig.gateway.asleep = True
+    drive_until(world, lambda w: plane.observe().prepared, 100)
+    drive(world, 2)
+    assert not world.exposed(CANDIDATE)
+    plane.rig.gateway.wake()
+    one_pass(world)
+    assert world.share(CANDIDATE) == 10
+    drive_until(world, lambda w: w.position.phase is Phase.COMPLETED, 300)
+    assert plane.rig.rules[0]["backendRefs"] == [a_backend("bot-v12", 3)]
+    check(world)
+
+
+def test_what_was_prepared_for_a_run_that_ends_first_is_taken_away_before_zero_is_verified() -> None:
+    world, plane = a_gateway_world(GOOD)
+    world.commit(replace(world.rollout, stages=tuple(s for s in STAGES if s.name in ("canary-10", "full"))))
+    plane.rig.gateway.asleep = True
+    drive_until(world, lambda w: plane.observe().prepared, 100)
+    world.ask(Ask.ABORT)
+    drive_until(world, lambda w: w.position.phase is Phase.ROLLING_BACK, 5)
+    drive(world, 2)
+    assert world.position.phase is Phase.ROLLING_BACK, "no gateway has said that it is gone"
+    assert plane.rig.rules == [{**CHAT, "backendRefs": [a_backend("bot-v11", 3)]}]
+    plane.rig.gateway.wake()
+    drive_until(world, lambda w: w.position.phase is Phase.ROLLED_BACK, 10)
+    check(world)
+
+
+def test_a_listed_tool_is_undone_through_a_gateway_that_takes_its_time() -> None:
+    world, plane = on_canary()
+    committed = a_route(ROUTE.name, ROUTE.namespace, {**CHAT, "backendRefs": [a_backend("bot-v11", 3)]})
+    plane.rig.gateway.asleep = True
+    plane.rig.cluster.put(HTTP_ROUTE, committed, manager=TOOL)
+    one_pass(world)
+    one_pass(world)
+    assert plane.observe().prepared
+    assert not world.exposed(CANDIDATE)
+    plane.rig.gateway.wake()
+    one_pass(world)
+    assert plane.router.observe().table == Split(STABLE, CANDIDATE, weight=10).table()
+    assert world.position.phase is Phase.PROGRESSING
+    check(world)

@@ -66,15 +66,15 @@ RigMaker = Callable[[], AbstractContextManager[TrafficRig]]
 
 
 def settle(rig: TrafficRig, split: Split) -> RouteSeen:
-    """Apply and wait until the data plane has it. Raises AssertionError after 10 s."""
-    rig.router.apply(split)
-    return settled(rig, split)
+    """Apply, as often as it takes, until the data plane has it. Raises AssertionError after 10 s."""
+    return settled(rig, split, lambda: rig.router.apply(split))
 
 
-def settled(rig: TrafficRig, split: Split) -> RouteSeen:
+def settled(rig: TrafficRig, split: Split, between: Callable[[], None] = lambda: None) -> RouteSeen:
     """Wait until the data plane has `split`. Raises AssertionError after 10 s."""
     deadline = time.monotonic() + PATIENCE
     while True:
+        between()
         seen = try_to_observe(rig)
         if isinstance(seen, RouteSeen) and seen.accepted and seen.table == split.table():
             wait(lambda: rig.in_force(split.table()), f"{split} to be in force")
