@@ -14,7 +14,7 @@ from controller.runtime.cluster_pause import FIRST_WAIT, LONGEST_WAIT, Pause, Tr
 log = structlog.get_logger("cluster")
 MOST_EVENTS = 1000
 KEPT = 3600.0
-"""Seconds that an event waits at most: the API server keeps them as long by default."""
+"""Seconds that an event waits at most, and that a refused one is told of: the API server keeps them as long."""
 EVENTS = "events in the cluster"
 
 
@@ -35,6 +35,7 @@ class EventQueue:
         self._lock = threading.Lock()
         self._waiting: deque[_Waiting] = deque(maxlen=MOST_EVENTS)
         self._not_before, self._wait = 0.0, FIRST_WAIT
+        self._refused_at: float | None = None
 
     def put(self, ref: ObjectRef, event: Document) -> None:
         """To be created, once: its name is the key."""
@@ -42,18 +43,28 @@ class EventQueue:
             self._waiting.append(_Waiting(ref, event, self._clock.monotonic()))
 
     def seconds_left(self) -> float | None:
-        """Until one may be due; None when none waits."""
+        """Until one may be due, or a refused one needs no telling any more; None when there is nothing to wait for."""
+        now, refused = self._clock.monotonic(), self._refused_at
         with self._lock:
-            return max(0.0, self._not_before - self._clock.monotonic()) if self._waiting else None
+            if self._waiting:
+                return max(0.0, self._not_before - now)
+        return max(0.0, refused + KEPT - now) if refused is not None else None
 
     def step(self) -> bool:
         """Try the oldest one that is due; False when there was none. It stays the first until it is told or refused."""
+        self._forget_refused()
         oldest = self._oldest()
         if oldest is None:
             return False
         if self._is_settled(oldest):
             self._drop(oldest)
         return True
+
+    def _forget_refused(self) -> None:
+        """Nobody would see it any more, had it been told: no trouble of today."""
+        if self._refused_at is not None and self._clock.monotonic() - self._refused_at >= KEPT:
+            self._refused_at = None
+            self._troubles.over(EVENTS)
 
     def _oldest(self) -> _Waiting | None:
         now, paused = self._clock.monotonic(), self._pause.left() > 0
@@ -71,11 +82,12 @@ class EventQueue:
             self._again_later(error)
             return False
         except ClusterError as error:
+            self._refused_at = self._clock.monotonic()
             self._troubles.begun(EVENTS, str(error))
         except Exception:  # one that cannot be sent at all must not hold up those behind it
             log.exception("event_failed", object=str(one.ref))
         else:
-            self._wait = FIRST_WAIT
+            self._wait, self._refused_at = FIRST_WAIT, None
             self._pause.worked()
             self._troubles.over(EVENTS)
         return True
@@ -83,6 +95,7 @@ class EventQueue:
     def _again_later(self, error: ClusterUnavailableError) -> None:
         """Statuses that are taken end the common pause, and not this one: events alone may be what is not taken."""
         self._pause.failed(error)
+        self._refused_at = None
         self._troubles.begun(EVENTS, str(error))
         with self._lock:
             self._not_before = self._clock.monotonic() + self._wait

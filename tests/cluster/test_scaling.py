@@ -102,8 +102,14 @@ def condition(server: ApiServer, kind: str) -> str:
     return str(next((one["status"] for one in found if one["type"] == kind), ""))
 
 
+def run_of(server: ApiServer) -> str:
+    found = server.kubectl.get("modelrollout", NAME, HOME).get("status", {}).get("run", {})
+    return str(found.get("id", ""))
+
+
 def ask(server: ApiServer, action: str) -> None:
-    run = server.kubectl.get("modelrollout", NAME, HOME)["status"]["run"]["id"]
+    eventually(lambda: run_of(server), "the run in the status")
+    run = run_of(server)
     body = {"rollout": NAME, "run": run, "action": action, "reason": "a test", "requestedBy": "admin"}
     server.kubectl.apply(
         {

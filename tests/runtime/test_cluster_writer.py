@@ -179,6 +179,29 @@ def test_without_the_right_to_tell_events_statuses_go_on(desk: Desk) -> None:
     assert "events.events.k8s.io" in str(desk.health.ready().document) or "events" in str(desk.health.ready().document)
 
 
+def test_a_refused_event_is_no_trouble_of_tomorrow(desk: Desk) -> None:
+    """An event lives for an hour: after that nobody misses it, and a quiet cluster may have no other for days."""
+    desk.cluster.fail(InvalidObjectError("namespace assistants is being terminated"), verb="create", times=1)
+    tell(desk, 1)
+    desk.writer.step()
+    assert "being terminated" in str(desk.health.ready().document)
+    desk.clock.advance(3599)
+    assert not desk.writer.step()
+    assert "being terminated" in str(desk.health.ready().document)
+    desk.clock.advance(1)
+    assert not desk.writer.step()
+    assert "being terminated" not in str(desk.health.ready().document)
+
+
+def test_an_event_that_is_taken_ends_the_trouble_of_the_one_before(desk: Desk) -> None:
+    desk.cluster.fail(InvalidObjectError("no such field"), verb="create", times=1)
+    tell(desk, 1, 2)
+    while desk.writer.step():
+        desk.clock.advance(1)
+    assert "no such field" not in str(desk.health.ready().document)
+    assert desk.cluster.look(an_event(2)) is not None
+
+
 def test_its_thread_writes_at_once_and_finishes_what_is_left(desk: Desk) -> None:
     desk.writer.start()
     desk.want("Pending")
