@@ -17,7 +17,7 @@ from controller.cli.reach import who_am_i
 from controller.domain.cluster import EVENT, HTTP_ROUTE, MODEL_ROLLOUT, ClusterError, Document, ObjectRef
 from controller.domain.names import RolloutKey, VersionName
 from controller.domain.route import GatewayApiRoute
-from controller.domain.traffic import BrokenGlass, RouterUnavailableError, RouteSeen, RouteTable, Split
+from controller.domain.traffic import BrokenGlass, RouterUnavailableError, RouteSeen, Split
 from controller.ports import Clock, ObjectApi, RouteBinding, TrafficRouter
 from controller.spec.route_alone import route_alone
 from controller.spec.yaml_text import read_documents
@@ -134,14 +134,14 @@ def to_stable(place: RoutePlace, api: ObjectApi, clock: Clock) -> Ending:
 
 
 def _verified(router: TrafficRouter, stable: VersionName, clock: Clock) -> Ending:
-    wanted, deadline = RouteTable(shares=((stable, 100),)), clock.monotonic() + PATIENCE_SECONDS
+    wanted, deadline = Split(stable), clock.monotonic() + PATIENCE_SECONDS
     seen, why, since = None, "", None
     while clock.monotonic() < deadline:
         try:
             seen = router.observe()
             why = _why(seen, wanted)
-            if seen.table != wanted:
-                router.apply(Split(stable))  # somebody wrote at the same time: a controller that was raising
+            if not seen.holds(wanted):
+                router.apply(wanted)  # somebody wrote at the same time: a controller that was raising
         except RouterUnavailableError as error:
             why = str(error)
         now = clock.monotonic()
@@ -152,8 +152,8 @@ def _verified(router: TrafficRouter, stable: VersionName, clock: Clock) -> Endin
     return Ending(stable, seen, why or "it did not stay as it was written for a second")
 
 
-def _why(seen: RouteSeen, wanted: RouteTable) -> str:
-    if seen.table != wanted:
+def _why(seen: RouteSeen, wanted: Split) -> str:
+    if not seen.holds(wanted):
         return f"the HTTPRoute holds another split: {shares(seen)}; somebody else writes it"
     return "" if seen.accepted else seen.trouble or "its gateways do not report the HTTPRoute as it was written"
 

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from controller.cluster.documents import revision, section, text
 from controller.domain.cluster import LEASE, Document, ObjectRef, Operation
@@ -18,6 +19,7 @@ GIVEN = "tidegate.dev/given"
 PREFIX = "tidegate-shard-"
 
 
+@lru_cache(maxsize=16384)
 def shard_of(key: RolloutKey, shards: int) -> int:
     """The same in every process and release."""
     return int.from_bytes(hashlib.sha256(str(key).encode()).digest()[:8]) % shards

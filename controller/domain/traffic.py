@@ -100,8 +100,8 @@ class RouteSeen:
     `accepted`: the data plane itself (not only our file) reports the configuration last written.
     `epoch` changes when the data plane restarts and its counters begin again. `trouble` says why it is not accepted,
     where the data plane tells. `overwritten_by`: a GitOps manager of the route (`gitopsManagers`) wrote it last.
-    `glass`: the newest note of that kind on the route itself. `prepared`: it names a target that we put there for a
-    first request, which gets nothing yet: with the candidate that goes, too.
+    `glass`: the newest note of that kind on the route itself. `prepared`: it has something of ours that gets
+    nothing yet, or any more, such as a target for a first request: with the candidate that goes, too.
     """
 
     table: RouteTable | None

@@ -86,7 +86,7 @@ class Withdrawal:
         reason = self._hands_off(seen)
         if reason:
             return self._rest(Ending.LEFT, reason)
-        if seen is None or seen.table != RouteTable(shares=((self.stable, 100),)):
+        if seen is None or not seen.holds(Split(self.stable)):
             return self._write(self.stable, table)
         return self._verify(seen, self.stable)
 

@@ -11,7 +11,6 @@ controllers report of the generation that was written.
 import contextlib
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import TypeVar
 
 from controller.domain.cluster import (
@@ -22,21 +21,21 @@ from controller.domain.cluster import (
     Document,
     ObjectRef,
 )
-from controller.domain.names import VersionName
 from controller.domain.route import GatewayApiRoute
 from controller.domain.traffic import Capabilities, RouteGoneError, RouterUnavailableError, RouteSeen, RouteTable, Split
 from controller.ports import ObjectApi, ObjectView, RouteBinding
 from controller.traffic import gateway_api_names, gateway_api_rules, gateway_api_status
 from controller.traffic.breakglass_cluster import note_on
-from controller.traffic.gateway_api_memory import Memory, remembered
+from controller.traffic.gateway_api_memory import Memory, Prepared, remembered
 from controller.traffic.gateway_api_names import Names, ShapeError
 from controller.traffic.gateway_api_patch import steps
-from controller.traffic.gateway_api_plan import Wanted, left_prepared, prepared, wanted
+from controller.traffic.gateway_api_plan import Wanted, left_over, prepared, wanted
 from controller.traffic.gateway_api_rules import Found
 from controller.traffic.gateway_api_status import MIRROR, MIRROR_PERCENT
 
 T = TypeVar("T")
-Plan = Callable[[Found, Names, Split, Memory | None, RouteTable | None, str | None], Wanted]
+Plan = Callable[[Document, Found, Split], Wanted]
+Means = tuple[Found, Names, Split, Memory | None, RouteTable | None, str | None]
 
 # What comes of an object that someone shaped in another way than its schema promises.
 _MALFORMED = (ShapeError, KeyError, TypeError, ValueError, AttributeError)
@@ -96,7 +95,7 @@ class GatewayApiRouter:
             trouble=trouble,
             glass=note_on(document, self._binding.key),
             overwritten_by=self._understood(lambda: self._overwritten_by(document)),
-            prepared=self._understood(lambda: left_prepared(found.rule, self._names, self._memory(document))),
+            prepared=self._understood(lambda: left_over(found, self._names, self._memory(document))),
         )
 
     def apply(self, split: Split) -> None:
@@ -105,7 +104,7 @@ class GatewayApiRouter:
             self._refuse_unable(split)
             if not self._is_prepared(split):
                 return
-        self._bring_about(split, wanted)
+        self._bring_about(split, self._moving)
 
     def _is_prepared(self, split: Split) -> bool:
         """May the candidate get its first request? What a gateway does not know yet it answers with 503.
@@ -114,24 +113,33 @@ class GatewayApiRouter:
         """
         assert split.candidate is not None
         document = self._newest(ask=False)
-        found = self._understood(lambda: self._find(document))
-        if self._is_served(found, split.candidate) or not (split.weight or split.cohort):
+        table = self._table(self._understood(lambda: self._find(document)))
+        served = table is None or table.share(split.candidate) or split.candidate in dict(table.cohorts)
+        if served or not (split.weight or split.cohort):
             return True
-        tool = self._understood(lambda: self._overwritten_by(document))
-        last_word = (tool, int(str(_metadata(document)["generation"])) + 1) if tool else None
-        self._bring_about(split, partial(prepared, last_word))
-        return not self.observe().trouble
+        self._bring_about(split, self._preparing)
+        now = self._known()
+        return not self._understood(lambda: gateway_api_status.trouble(now, self._gateways(now)))
+
+    def _preparing(self, document: Document, found: Found, split: Split) -> Wanted:
+        tool, generation = self._overwritten_by(document), int(str(_metadata(document)["generation"]))
+        how = Prepared(str(split.candidate), tool or "", generation + 1)
+        return prepared(*self._means(document, found, split), how)
+
+    def _moving(self, document: Document, found: Found, split: Split) -> Wanted:
+        return wanted(*self._means(document, found, split))
+
+    def _means(self, document: Document, found: Found, split: Split) -> Means:
+        called = self._cohort if any(rule.get("name") for rule in found.rules) else None
+        return found, self._names, split, self._memory(document), self._table(found), called
 
     def _overwritten_by(self, document: Document) -> str | None:
         """A listed tool, also when all that came after it was our preparing."""
         memory = self._memory(document)
-        if memory is not None and memory.tool and memory.tool[1] == _metadata(document).get("generation"):
-            return memory.tool[0]
+        how = memory.prepared if memory else None
+        if how is not None and how.tool and how.generation == _metadata(document).get("generation"):
+            return how.tool
         return gateway_api_status.overwritten_by(document, self._target)
-
-    def _is_served(self, found: Found, version: VersionName) -> bool:
-        table = self._table(found)
-        return table is not None and bool(table.share(version) or version in dict(table.cohorts))
 
     def _bring_about(self, split: Split, plan: Plan) -> None:
         document = self._newest(ask=False)
@@ -152,10 +160,8 @@ class GatewayApiRouter:
             document = self._newest(ask=True, otherwise=document)
 
     def _write(self, document: Document, split: Split, plan: Plan) -> None:
-        memory = self._memory(document)
         found = self._understood(lambda: self._find(document))
-        called = self._cohort if any(rule.get("name") for rule in found.rules) else None
-        goal = self._understood(lambda: plan(found, self._names, split, memory, self._table(found), called))
+        goal = self._understood(lambda: plan(document, found, split))
         patch = steps(document, found, goal, self._annotation)
         if patch:
             self._view.learn(self._ref, self._api.patch(self._ref, patch))

