@@ -29,7 +29,7 @@ log = structlog.get_logger("cluster")
 Compute = Callable[[Document], Mapping[str, object] | None]
 """The object as it is -> the status it should have, or None when there is nothing to write."""
 TRIES = 5
-AFTER_A_REFUSAL = timedelta(seconds=60)
+AFTER_A_REFUSAL, AFTER_A_MISTAKE = timedelta(seconds=60), timedelta(seconds=10)
 STATUS = "status in the cluster"
 HANDS = 2
 """Threads that write statuses, each of another object."""
@@ -188,6 +188,8 @@ class ClusterWriter:
                 self._later(ref, compute, AFTER_A_REFUSAL.total_seconds())
         except Exception:  # a status that cannot be computed must not end the writing of the others
             log.exception("status_failed", object=str(ref))
+            self._troubles.begun(STATUS, f"{ref}: this was not foreseen; see the controller's log")
+            self._later(ref, compute, AFTER_A_MISTAKE.total_seconds())
         else:
             self._pause.worked()
             self._troubles.over(STATUS)

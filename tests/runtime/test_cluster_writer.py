@@ -19,7 +19,7 @@ from controller.domain.cluster import (
     Operation,
 )
 from controller.runtime.cluster_events import MOST_EVENTS
-from controller.runtime.cluster_writer import TOGETHER, ClusterWriter
+from controller.runtime.cluster_writer import AFTER_A_MISTAKE, TOGETHER, ClusterWriter
 from controller.telemetry.health import Health
 from controller.testing.builders import a_rollout
 from controller.testing.clock import ManualClock
@@ -153,7 +153,26 @@ def test_a_computation_that_fails_takes_nobody_with_it(desk: Desk) -> None:
 
     desk.writer.want(REF, broken)
     assert desk.writer.step()
+    assert "not foreseen" in str(desk.health.ready().document)
     desk.want("Idle")
+    desk.clock.advance(AFTER_A_MISTAKE.total_seconds())
+    desk.writer.step()
+    assert desk.phase == "Idle"
+    assert "not foreseen" not in str(desk.health.ready().document)
+
+
+def test_what_could_not_be_told_for_a_reason_that_nobody_foresaw_is_told_later(desk: Desk) -> None:
+    answers = iter((False, True))
+
+    def broken_once(document: Document) -> Mapping[str, object]:
+        if not next(answers):
+            raise ZeroDivisionError
+        return {"phase": "Idle"}
+
+    desk.writer.want(REF, broken_once)
+    assert desk.writer.step()
+    assert not desk.writer.step()
+    desk.clock.advance(AFTER_A_MISTAKE.total_seconds())
     desk.writer.step()
     assert desk.phase == "Idle"
 
