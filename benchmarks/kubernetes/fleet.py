@@ -53,8 +53,11 @@ def rules(number: int, port: int) -> list[Document]:
     return [{"name": "chat", "backendRefs": [backend]}]
 
 
-def a_rollout(number: int, port: int, version: str = "v1") -> Document:
-    """`v1` is stable; v2 gets 10 % as soon as it answers. `port` is where metrics and model servers listen."""
+def a_rollout(number: int, port: int, version: str = "v1", interval: float = INTERVAL) -> Document:
+    """`v1` is stable; v2 gets 10 % as soon as it answers. `port` is where metrics and model servers listen.
+
+    `interval`: seconds between two ticks, and two scrapes.
+    """
     versions = [
         {
             "name": one,
@@ -73,7 +76,7 @@ def a_rollout(number: int, port: int, version: str = "v1") -> Document:
             "versions": versions,
             "routes": [{"gatewayAPI": {"httpRoute": name_of(number), "rule": "chat", "gitopsManagers": [GITOPS]}}],
             "metrics": {
-                "prometheus": {"url": f"http://127.0.0.1:{port}", "scrapeInterval": f"{INTERVAL:g}s"},
+                "prometheus": {"url": f"http://127.0.0.1:{port}", "scrapeInterval": f"{interval:g}s"},
                 "identity": {"label": "version", "value": "{{version}}"},
             },
             "slos": [_slo(evaluation, number) for evaluation in EVALUATIONS],
@@ -81,7 +84,7 @@ def a_rollout(number: int, port: int, version: str = "v1") -> Document:
                 {"name": "canary-10", "canary": {"weight": 10}, "minDuration": "2h"},
                 {"name": "full", "full": {}, "minDuration": "2h"},
             ],
-            "analysis": {"interval": f"{INTERVAL:g}s"},
+            "analysis": {"interval": f"{interval:g}s"},
         },
     }
 

@@ -85,6 +85,12 @@ def _breaches(there: World, one: Child, trying: int) -> tuple[Way, Way]:
     base = time.time() + 1.0
     turned = {name_of(at): base + INTERVAL * at / trying for at in range(trying)}
     hows = {name_of(at): ("leak", "counts")[at % 2] for at in range(trying)}
+    found = gone(there, one, turned, hows)
+    return found["leak"], found["counts"]
+
+
+def gone(there: World, one: Child, turned: Mapping[str, float], hows: Mapping[str, str]) -> Mapping[str, Way]:
+    """These turn bad, each at its time and in its way: how long it took, by way."""
     there.turn_bad({name: (at, hows[name]) for name, at in turned.items()})
     zero = to_zero(there, turned, one)
     verified = _verified(there, turned, one)
@@ -93,7 +99,7 @@ def _breaches(there: World, one: Child, trying: int) -> tuple[Way, Way]:
         mine = [name for name in turned if hows[name] == how]
         return Way(tuple(zero[name] for name in mine), tuple(verified[name] for name in mine))
 
-    return way("leak"), way("counts")
+    return {how: way(how) for how in sorted(set(hows.values()))}
 
 
 def _until_listed(there: World, one: Child, count: Any, wanted: int, what: str) -> None:
@@ -112,6 +118,11 @@ def _quiet(there: World, one: Child, seconds: float) -> Quiet:
     end, queries = time.time(), there.asked() - asked
     news.look(at_once=True)
     return Quiet(used, news.count, there.requests_between(begin, end), queries, end - begin)
+
+
+def until_under_way(there: World, one: Child, wanted: int) -> None:
+    """So many runs have a verified weight."""
+    _until_listed(there, one, world.under_way, wanted, f"{wanted} verified weights")
 
 
 class _News:
@@ -154,7 +165,7 @@ def _start(there: World, one: Child, numbers: range, trying: int) -> float:
     began = time.monotonic()
     for number in numbers:
         there.want(number, "v2")
-    _until_listed(there, one, world.under_way, trying, f"{trying} verified weights")
+    until_under_way(there, one, trying)
     return time.monotonic() - began
 
 

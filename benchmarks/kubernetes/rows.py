@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from benchmarks.kubernetes import audit
+from benchmarks.kubernetes import audit, paced
 from benchmarks.kubernetes.fleet_scene import Found, Quiet, Way
 from benchmarks.kubernetes.takeover import Takeover
 from benchmarks.table import Row, percentile
@@ -52,6 +52,11 @@ def of_fleet(found: Found) -> list[Row]:
         _row(part, f"a listed GitOps tool writes over a run → put back, worst of {len(found.put_back)}",
              max(found.put_back), "s", PUT_BACK, found.put_back, RESTORED),
     ]  # fmt: skip
+
+
+def of_paced(found: Way) -> list[Row]:
+    """The runs with short ticks."""
+    return _way(paced.PART, "most answers bad", found, COUNTS)
 
 
 def of_takeover(found: Takeover) -> list[Row]:

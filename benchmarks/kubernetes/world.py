@@ -73,8 +73,10 @@ class World:
 
 
 @contextmanager
-def a_world(size: int, tell: Tell, version: str = "v1", trying: int = 0) -> Iterator[World]:
-    """`size` rollouts, the first `trying` of which want `version` from the start."""
+def a_world(
+    size: int, tell: Tell, version: str = "v1", trying: int = 0, interval: float = fleet.INTERVAL
+) -> Iterator[World]:
+    """`size` rollouts, the first `trying` of which want `version` from the start; `interval`: seconds of a tick."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tidegate-bench-")))
         gates = ExitStack()
@@ -88,7 +90,7 @@ def a_world(size: int, tell: Tell, version: str = "v1", trying: int = 0) -> Iter
         server.kubectl.established("crd/modelrollouts.tidegate.dev")
         api = Api(server)
         stack.callback(api.close)
-        _fill(api, size, port, version, trying)
+        _fill(api, size, port, version, trying, interval)
         gate = Gate(Api(server))
         gates.callback(gate.join)
         stack.callback(gate.finish)
@@ -96,7 +98,7 @@ def a_world(size: int, tell: Tell, version: str = "v1", trying: int = 0) -> Iter
         yield World(folder, server, api, gate, port, account, size)
 
 
-def _fill(api: Api, size: int, port: int, version: str, trying: int) -> None:
+def _fill(api: Api, size: int, port: int, version: str, trying: int, interval: float) -> None:
     api.create("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": fleet.NAMESPACE}})
     gateways = f"{_in(fleet.ROUTES)}/gateways"
     api.create(gateways, fleet.a_gateway())
@@ -105,7 +107,7 @@ def _fill(api: Api, size: int, port: int, version: str, trying: int) -> None:
     for number in range(size):
         api.create(f"{_in(fleet.ROUTES)}/httproutes", fleet.a_route(number, port))
         wanted = version if number < trying else "v1"
-        api.create(f"{_in(fleet.ROLLOUTS)}/modelrollouts", fleet.a_rollout(number, port, wanted))
+        api.create(f"{_in(fleet.ROLLOUTS)}/modelrollouts", fleet.a_rollout(number, port, wanted, interval))
 
 
 def _in(group: str) -> str:

@@ -13,7 +13,7 @@ import structlog
 from controller.cluster.backoff import Backoff
 from controller.cluster.boottime import boottime
 from controller.cluster.connect import Answer, Connection, NoAnswerError, Response, Told
-from controller.cluster.documents import section, text
+from controller.cluster.documents import revision, section, text
 from controller.cluster.library import library
 from controller.cluster.objects import ClusterObjects, items, refusal
 from controller.cluster.paths import path_of_kind
@@ -72,21 +72,24 @@ class Listing:
         self._backoff = Backoff(pace.backoff_first, pace.backoff_longest)
         self._opened: float | None = None
         self._listed_at = 0.0
+        self._at = ""
+        """The resource version up to which everything was told: the next watch goes on from there."""
         self._broken = False
         self.health = Health()
 
-    def ask(self, resource_version: str = "", watch: bool = False, **_: object) -> Any:
-        """A list, or an open watch. The library reads the next line: without it, a watch would never move on.
+    def ask(self, watch: bool = False, **_: object) -> Any:
+        """A list, or an open watch. Names no type that it returns, so that the library leaves events as they came.
 
-        :rtype: object
+        Else it would write each object down and read it once more; it then does not remember how far it came, we do.
         """
         if self._closing.is_set():
             raise _ClosedError
-        return self._open(resource_version) if watch else self._list()
+        return self._open() if watch else self._list()
 
-    def alive(self) -> None:
-        """Something came from the watch."""
+    def alive(self, document: Document) -> None:
+        """This came from the watch: an object as it is now, or a bookmark."""
         self.health.proven = boottime()
+        self._at = revision(document) or self._at
 
     @property
     def watching(self) -> bool:
@@ -111,7 +114,7 @@ class Listing:
                 self._failed(error)
                 continue
             self._listed(found, at)
-            self._listed_at, self._broken = started, False
+            self._listed_at, self._at, self._broken = started, at, False
             self.health.proven = started
             self.health.listed.set()
             return SimpleNamespace(items=found, metadata=SimpleNamespace(resource_version=at))
@@ -126,13 +129,13 @@ class Listing:
                 raise _ClosedError
         return found, at
 
-    def _open(self, since: str) -> Response:
+    def _open(self) -> Response:
         self._watch_ended()
         if self._broken or boottime() - self._listed_at > self._pace.relist:
             raise _gone()
         seconds = round(self._pace.watch * random.uniform(1.0, 1.25))  # noqa: S311 - spreads load, guards nothing
         query = {"watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": str(max(1, seconds))}
-        query["resourceVersion"] = since
+        query["resourceVersion"] = self._at or "0"
         started = boottime()
         try:
             response = self._ask(query, seconds + self._pace.grace)

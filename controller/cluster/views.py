@@ -39,7 +39,7 @@ class _Follower:
         self._informer: Any = informer.SharedInformer(self._listing.ask)
         for event in (informer.ADDED, informer.MODIFIED, informer.DELETED):
             self._informer.add_event_handler(event, self._handler(event))
-        self._informer.add_event_handler(informer.BOOKMARK, lambda _: self._listing.alive())
+        self._informer.add_event_handler(informer.BOOKMARK, self._listing.alive)
         self._informer.add_event_handler(informer.ERROR, self._listing.broke)
 
     def start(self) -> None:
@@ -81,7 +81,7 @@ class _Follower:
         def heard(document: dict[str, object]) -> None:
             if not self._listing.watching:
                 return
-            self._listing.alive()
+            self._listing.alive(document)
             self._tell(self.known.happened(event, slim(self.kind, document)), *self._hearing)
 
         return heard

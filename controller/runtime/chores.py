@@ -108,7 +108,7 @@ class Chores:
         else:
             self._house.health.ok(name)
         self._once(name, problems[0] if problems else None)
-        for key in self._house.watch.listeners(server):
+        for key in self._house.watch.in_turn(server):
             if key not in but:
                 self._dispatcher.wake(key)
 

@@ -33,7 +33,7 @@ AFTER_A_REFUSAL, AFTER_A_MISTAKE = timedelta(seconds=60), timedelta(seconds=10)
 STATUS = "status in the cluster"
 HANDS = 2
 """Threads that write statuses, each of another object."""
-TOGETHER = timedelta(milliseconds=300)
+TOGETHER = timedelta(seconds=1)
 """What changes in so short a time - decided, accepted, verified - is one writing, and routes are written first."""
 BESIDE_STATUSES = 0.1
 """Seconds between two events while statuses wait: those go first, and nobody waits for ever."""

@@ -4,8 +4,10 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from math import inf
 
 from controller.analysis.asking import asks
+from controller.analysis.forbidden import Forbidden, forbidden, total
 from controller.analysis.identity import identity_asks
 from controller.domain.names import RolloutKey
 from controller.domain.rollout import MetricServer, ModelRollout, Version
@@ -17,15 +19,26 @@ LEAST_INTERVAL = timedelta(milliseconds=200)
 
 @dataclass(slots=True)
 class Station:
-    """One server's sampler, and how often each rollout wants to hear from it."""
+    """One server's sampler, how often each rollout wants to hear from it, and what its candidate must never say.
+
+    `said` is how often that was counted when it was last looked at: replaced as a whole.
+    """
 
     sampler: Sampler
     intervals: dict[RolloutKey, timedelta] = field(default_factory=dict)
+    forbidden: dict[RolloutKey, tuple[Forbidden, ...]] = field(default_factory=dict)
+    said: dict[RolloutKey, float] = field(default_factory=dict)
 
     @property
     def interval(self) -> timedelta | None:
         """The shortest interval anybody asked for, or None when nobody listens."""
         return max(min(self.intervals.values()), LEAST_INTERVAL) if self.intervals else None
+
+    def leave(self, key: RolloutKey) -> None:
+        """A rollout no longer listens."""
+        self.sampler.unregister(key)
+        self.intervals.pop(key, None)
+        self.forbidden.pop(key, None)
 
 
 class Watch:
@@ -57,9 +70,7 @@ class Watch:
         before = self._where.pop(key, None)
         if before is None:
             return
-        station = self._stations[before[0]]
-        station.sampler.unregister(key)
-        station.intervals.pop(key, None)
+        self._stations[before[0]].leave(key)
 
     def _join(self, key: RolloutKey, run: Run, loading: bool) -> None:
         station = self._stations.get(run.spec.metrics)
@@ -69,6 +80,10 @@ class Watch:
         wanted = identity_asks if loading else asks
         station.sampler.register(key, wanted(run.spec, versions))
         station.intervals[key] = run.spec.interval
+        candidate = run.spec.find(run.candidate)
+        never = forbidden(run.spec.slos, candidate) if candidate is not None else ()
+        if never:
+            station.forbidden[key] = never
 
     def stations(self) -> Mapping[MetricServer, Station]:
         """All servers with somebody listening."""
@@ -80,6 +95,23 @@ class Watch:
         with self._lock:
             station = self._stations.get(server)
             return tuple(station.intervals) if station else ()
+
+    def in_turn(self, server: MetricServer) -> Sequence[RolloutKey]:
+        """The listeners, and first those with forbidden answers that were not there when this was last asked.
+
+        For once per snapshot: with a thousand runs the last pass begins seconds after the first.
+        """
+        with self._lock:
+            station = self._stations.get(server)
+            listening = tuple(station.intervals) if station else ()
+            never, before = (dict(station.forbidden), dict(station.said)) if station else ({}, {})
+        latest = station.sampler.latest if station else None
+        if station is None or latest is None:
+            return listening
+        now = {key: total(latest, wanted) for key, wanted in never.items()}
+        with self._lock:
+            station.said = now
+        return sorted(listening, key=lambda key: not now.get(key, 0.0) > before.get(key, inf))
 
     def waiting(self, server: MetricServer) -> Sequence[RolloutKey]:
         """Whom this server was not asked for yet: whose run cannot begin before, or who was guarded elsewhere."""

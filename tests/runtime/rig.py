@@ -49,11 +49,12 @@ class Source:
 
 
 class Counters:
-    """A MetricProvider: bad and total per version."""
+    """A MetricProvider: bad and total per version, all of one `hazard`, where it is given."""
 
     def __init__(self) -> None:
         self.counts: dict[str, tuple[float, float]] = {"v11": (0, 0), "v12": (0, 0), "v13": (0, 0)}
         self.problem: str | None = None
+        self.hazard: str | None = None
 
     def fetch(self, asks: Sequence[FamilyAsk | QueryAsk], at: datetime) -> Snapshot:
         families = {ask.metric: self._reading(ask.metric, at) for ask in asks if isinstance(ask, FamilyAsk)}
@@ -65,8 +66,14 @@ class Counters:
             return FamilyReading(problem=self.problem)
         which = 0 if "bad" in metric else 1
         return FamilyReading(
-            tuple(Series(labels(version), ((at.timestamp(), both[which]),)) for version, both in self.counts.items())
+            tuple(
+                Series((*self._hazards(), *labels(version)), ((at.timestamp(), both[which]),))
+                for version, both in self.counts.items()
+            )
         )
+
+    def _hazards(self) -> Labels:
+        return (("hazard", self.hazard),) if self.hazard else ()
 
     def count(self, version: str, total: float, bad: float = 0.0) -> None:
         before = self.counts[version]

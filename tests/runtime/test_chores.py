@@ -2,12 +2,14 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from controller.domain.names import RolloutKey
+from controller.domain.names import RolloutKey, VersionName
 from controller.domain.rollout import MetricServer
+from controller.domain.slo import Scenarios
 from controller.domain.state import Phase
 from controller.ports import Specs
 from controller.runtime.chores import TELL_AFTER, Chores
@@ -67,6 +69,38 @@ def test_a_sample_wakes_its_listeners_and_says_what_is_wrong(canary: Rig, chores
     canary.counters.problem = None
     chores.sample(server)
     assert "the server answered 500" not in str(canary.house.health.ready().document)
+
+
+NEVER = Scenarios("hazard", "none", zero_tolerance=("cse",))
+
+
+def test_who_gave_a_forbidden_answer_is_looked_at_first(canary: Rig, chores: Chores, woken: Woken) -> None:
+    """With a thousand runs, seconds pass from the first pass to the last."""
+    run = canary.held.position.run
+    assert run is not None
+    by_hazard = replace(run.spec.slos[0], scenarios=NEVER)
+    ((server, _),) = canary.house.watch.stations().items()
+    third, candidates = RolloutKey("assistants", "third"), {NEW: "v12", RolloutKey("assistants", "third"): "v13"}
+    for key, candidate in candidates.items():
+        spec = replace(run.spec, slos=(by_hazard,))
+        canary.house.watch.follow(key, replace(run, spec=spec, candidate=VersionName(candidate)), False)
+
+    def turn() -> list[RolloutKey]:
+        woken.keys.clear()
+        chores.sample(server)
+        return list(woken.keys)
+
+    canary.counters.hazard = "cse"
+    canary.counters.count("v13", 5, bad=5)
+    assert turn() == [KEY, NEW, third], "what was there before anybody looked is no news"
+    canary.counters.count("v13", 5, bad=1)
+    assert turn() == [third, KEY, NEW]
+    assert turn() == [KEY, NEW, third], "it is no news any more"
+    canary.counters.counts["v13"] = (0, 0)
+    canary.counters.count("v12", 5, bad=1)
+    assert turn() == [NEW, KEY, third], "a counter that began anew is none"
+    canary.counters.problem = "the server answered 500"
+    assert turn() == [KEY, NEW, third], "nobody is left out when nothing is known"
 
 
 NEW = RolloutKey("default", "new")

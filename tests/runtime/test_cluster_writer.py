@@ -75,8 +75,8 @@ def test_what_changes_in_short_time_is_one_writing(desk: Desk) -> None:
     for phase in ("RollingBack", "RollingBack, accepted", "RolledBack"):
         desk.want(phase)
         assert not desk.writer.step()
-        desk.clock.advance(0.09)
-    desk.clock.advance(0.04)
+        desk.clock.advance(0.3 * TOGETHER.total_seconds())
+    desk.clock.advance(0.11 * TOGETHER.total_seconds())
     assert desk.writer.step(), "and it waits no longer for more that keeps coming"
     assert (desk.phase, desk.patches) == ("RolledBack", 1)
 
