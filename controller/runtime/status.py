@@ -68,10 +68,10 @@ def timed(status: Mapping[str, object], before: Mapping[str, object], now: datet
 def outline(status: Mapping[str, object]) -> Fields:
     """What must be told at once when it changes: all but counts, times, and numbers in sentences."""
     kept = {name: value for name, value in status.items() if name not in ("sequence", "countsAt", "slos", "conditions")}
-    kept["message"] = _still(status.get("message"))
+    kept["message"] = still(status.get("message"))
     kept["slos"] = [{name: one[name] for name in one if name in COUNTED} for one in _list(status.get("slos"))]
     kept["conditions"] = [
-        {**one, "message": _still(one.get("message")), "lastTransitionTime": ""}
+        {**one, "message": still(one.get("message")), "lastTransitionTime": ""}
         for one in _list(status.get("conditions"))
     ]
     return kept
@@ -185,7 +185,7 @@ def _instant(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _still(text: object) -> str:
+def still(text: object) -> str:
     """A sentence without its numbers: those of a countdown are no news."""
     return re.sub(r"\d[\d,.]*", "#", str(text or ""))
 

@@ -1,6 +1,8 @@
 """What a ModelRollout's status says, through its life, and how often it is written."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,9 @@ from controller.domain.cluster import MODEL_ROLLOUT, ObjectRef, Operation
 from controller.domain.names import VersionName
 from controller.domain.state import Phase
 from controller.domain.traffic import RouteTable
+from controller.domain.verdict import Verdict
 from controller.runtime.status import outline, timed
+from controller.runtime.statuses import VERDICTS_EVERY
 from controller.testing.clock import START
 from controller.testing.routers import Fault as RouterFault
 from controller.testing.stores import Fault
@@ -98,6 +102,31 @@ def test_counts_are_written_every_five_minutes_at_most(canary: ClusterRig) -> No
     canary.clock.advance(301)
     canary.tick()
     assert canary.status["slos"][0]["total"] > total
+
+
+def test_verdicts_are_told_every_few_seconds_at_most_and_all_else_at_once(canary: ClusterRig) -> None:
+    """With ticks of a second every change of a verdict would be a write."""
+    canary.apply(version="v12", stages=_patient())
+    canary.tick_until(lambda: bool(canary.held.position.run and canary.held.position.run.stage_since))
+    canary.tick()
+
+    def told(verdict: Verdict, trouble: str = "") -> tuple[object, object]:
+        streams = tuple(replace(one, verdict=verdict) for one in canary.held.judgement.streams)
+        canary.held.judgement, canary.held.trouble = replace(canary.held.judgement, streams=streams), trouble
+        canary.desk.passed(canary.held)
+        canary.write()
+        return canary.status["slos"][0]["verdict"], canary.condition("Reconciling")["reason"]
+
+    canary.clock.advance(VERDICTS_EVERY)
+    assert told(Verdict.PASS) == ("pass", "Progressing")
+    canary.clock.advance(1)
+    assert told(Verdict.BLIND) == ("pass", "Progressing"), "they were looked at a moment ago"
+    assert told(Verdict.BLIND, "nothing advances") == ("blind", "Troubled"), "not only verdicts have changed"
+    assert told(Verdict.PASS, "nothing advances") == ("blind", "Troubled")
+    canary.clock.advance(VERDICTS_EVERY)
+    assert told(Verdict.PASS, "nothing advances") == ("pass", "Troubled")
+    canary.clock.jump(timedelta(seconds=-5))
+    assert told(Verdict.BLIND, "nothing advances") == ("blind", "Troubled"), "a clock that is set back delays nothing"
 
 
 def _patient() -> list[dict[str, object]]:
