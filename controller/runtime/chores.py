@@ -21,6 +21,8 @@ from controller.store.spool import SpoolUnavailableError
 log = structlog.get_logger("chores")
 READ_SOURCES = timedelta(seconds=5)
 DELIVER = timedelta(seconds=1)
+COUNT = timedelta(seconds=10)
+"""How often alerts that wait are counted, besides when some were delivered: a scrape does not come sooner."""
 MEND = timedelta(seconds=2)
 PRUNE = timedelta(hours=6)
 HURRY, SHORTLY = timedelta(seconds=1), timedelta(milliseconds=50)
@@ -40,6 +42,7 @@ class Chores:
         self._told: dict[str, str | None] = {}
         self._took: dict[MetricServer, timedelta] = {}
         self._behind_since: float | None = None
+        self._counted_at: float | None = None
 
     def plan(self) -> None:
         """Everything that ticks from the start."""
@@ -145,7 +148,10 @@ class Chores:
         """Try the alerts that are due."""
         if not self._house.desk.delivers():
             return
-        self._house.deliverer.deliver_due()
+        delivered, now = self._house.deliverer.deliver_due(), self._house.clock.monotonic()
+        if not delivered and self._counted_at is not None and now - self._counted_at < COUNT.total_seconds():
+            return
+        self._counted_at = now
         try:
             self._house.telemetry.alerts_pending(self._house.deliverer.pending())
         except StoreUnavailableError as error:

@@ -3,17 +3,28 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Integer, bindparam, select, update
 
 from controller.domain.record import Delivery, OutboxItem, Outcome
 from controller.store.packing import ALERT
 from controller.store.tables import OutboxRow
 
+_DUE = (
+    select(OutboxRow.__table__)
+    .where(
+        OutboxRow.settled_at.is_(None),
+        OutboxRow.not_before <= bindparam("now"),
+        OutboxRow.channel.in_(bindparam("channels", expanding=True)),
+    )
+    .order_by(OutboxRow.id)
+    .limit(bindparam("most", type_=Integer))
+)
+"""Made once: it is asked every second, and to make it takes longer than to ask it."""
+
 
 def due_items(connection: Connection, channels: tuple[str, ...], now: datetime, limit: int) -> Sequence[OutboxItem]:
     """Undelivered alerts of these channels whose time has come, oldest first."""
-    waiting = (OutboxRow.settled_at.is_(None), OutboxRow.not_before <= now, OutboxRow.channel.in_(channels))
-    rows = connection.execute(select(OutboxRow.__table__).where(*waiting).order_by(OutboxRow.id).limit(limit))
+    rows = connection.execute(_DUE, {"now": now, "channels": channels, "most": limit})
     return tuple(
         OutboxItem(row.id, row.channel, ALERT.unpack(row.alert), row.attempts, row.not_before, row.created_at)
         for row in rows

@@ -12,6 +12,8 @@ import structlog
 log = structlog.get_logger("web")
 MOST_CONNECTIONS = 64
 GRACE_SECONDS = 0.5
+LOOK_SECONDS = 0.5
+"""How often a server looks whether it is to stop, should it not be woken for that."""
 
 
 class Connections(ThreadingMixIn, BaseServer):
@@ -52,6 +54,9 @@ class Connections(ThreadingMixIn, BaseServer):
 
     def stop(self) -> None:
         """Take no more, cut what is open, and wait for its threads for half a second at most."""
+        listening: socket.socket = self.socket  # type: ignore[attr-defined]  # of the real server
+        with contextlib.suppress(OSError):
+            listening.shutdown(socket.SHUT_RDWR)  # wakes it, so that it sees at once that it is to stop
         self.shutdown()
         self.server_close()
         with self._guard:

@@ -10,7 +10,7 @@ from socketserver import TCPServer
 
 import structlog
 
-from controller.web.connections import Connections
+from controller.web.connections import LOOK_SECONDS, Connections
 
 log = structlog.get_logger("web")
 DEFAULT_ADDRESS = "127.0.0.1:9464"
@@ -56,7 +56,9 @@ class PageServer:
                 f"cannot serve /metrics on {self._asked} ({error.strerror or error}): "
                 "stop what listens there or choose another address (port 0 takes a free one)"
             ) from error
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="web", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(LOOK_SECONDS,), name="web", daemon=True
+        )
         self._thread.start()
         return self.address
 

@@ -14,7 +14,7 @@ from socketserver import StreamRequestHandler, UnixStreamServer
 
 import structlog
 
-from controller.web.connections import Connections
+from controller.web.connections import LOOK_SECONDS, Connections
 from controller.web.protocol import MOST_REQUEST_BYTES, ProtocolError, Request, checked_path, encode, parse_request
 
 log = structlog.get_logger("web")
@@ -65,7 +65,9 @@ class ControlServer:
                 f"cannot listen on {self._path} ({error.strerror or error}): "
                 "make its folder writable for this user, or choose another path"
             ) from error
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="control", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(LOOK_SECONDS,), name="control", daemon=True
+        )
         self._thread.start()
 
     def _abandon(self, making: Path) -> None:
