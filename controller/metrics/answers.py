@@ -55,10 +55,11 @@ def _texts(envelope: Mapping[str, Any], name: str) -> list[str]:
 
 def _series(one: Any) -> Series:
     try:
-        labels = tuple(sorted((name, text) for name, text in one["metric"].items() if name != "__name__"))
+        labels = [label for label in one["metric"].items() if label[0] != "__name__"]
+        labels.sort()
         if "histograms" in one:
             raise AnswerError("the series are native histograms: let the server keep classic buckets too")
-        return Series(labels, tuple([(float(at), float(value)) for at, value in one["values"]]))
+        return Series(tuple(labels), tuple([(float(at), float(value)) for at, value in one["values"]]))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise AnswerError("a series of the answer cannot be read: is this a Prometheus server?") from error
 

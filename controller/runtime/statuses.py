@@ -44,7 +44,7 @@ class _Standing:
     def stands(self, later: "_Standing") -> bool:
         """Has nothing but verdicts and counts changed since, a moment ago?"""
         soon = timedelta(0) <= later.at - self.at < VERDICTS_EVERY
-        return soon and self.position == later.position and self.others == later.others
+        return soon and self.others == later.others and _alike(self.position, later.position)
 
 
 class Statuses:
@@ -113,8 +113,15 @@ class Statuses:
 def _standing(held: Held, now: datetime) -> _Standing:
     stored = not (held.unsaved or held.behind) and held.seq > 0
     route = held.route.why if isinstance(held.route, Unknown) else None
-    position = replace(held.position, message=still(held.position.message))
-    return _Standing(position, (held.spec, still(held.trouble), held.conflict, route, stored), now)
+    return _Standing(held.position, (held.spec, still(held.trouble), held.conflict, route, stored), now)
+
+
+def _alike(one: Position, other: Position) -> bool:
+    """The same, but for the numbers of a countdown."""
+    if one is other:
+        return True
+    said = one.message == other.message or still(one.message) == still(other.message)
+    return said and replace(one, message=other.message) == other
 
 
 def _with_what_was_known(status: Mapping[str, object], before: Mapping[str, object]) -> Mapping[str, object]:

@@ -35,6 +35,7 @@ from controller.traffic.gateway_api_status import MIRROR, MIRROR_PERCENT
 
 T = TypeVar("T")
 Plan = Callable[[Document, Found, Split], Wanted]
+Gateways = Mapping[ObjectRef, Document | None]
 Means = tuple[Found, Names, Split, Memory | None, RouteTable | None, str | None]
 
 # What comes of an object that someone shaped in another way than its schema promises.
@@ -65,6 +66,8 @@ class GatewayApiRouter:
         self._names = self._understood(lambda: Names(binding, self._target.namespace))
         self._annotation = gateway_api_names.annotation(binding.key)
         self._cohort = gateway_api_names.cohort_rule(binding.key)
+        self._last: tuple[Document, Gateways, RouteSeen] | None = None
+        """The route as it was read last: every pass asks, and it rarely changes. Views never change a document."""
 
     @property
     def capabilities(self) -> Capabilities:
@@ -82,9 +85,14 @@ class GatewayApiRouter:
 
     def observe(self) -> RouteSeen:
         document = self._known()
+        gateways = self._gateways(document)
+        if self._last is None or self._last[0] is not document or self._last[1] != gateways:
+            self._last = (document, gateways, self._read(document, gateways))
+        return self._last[2]
+
+    def _read(self, document: Document, gateways: Gateways) -> RouteSeen:
         found = self._understood(lambda: self._find(document))
         table = self._understood(lambda: gateway_api_rules.table_of(found, self._names))
-        gateways = self._gateways(document)
         trouble = self._understood(lambda: gateway_api_status.trouble(document, gateways))
         metadata = _metadata(document)
         return RouteSeen(
@@ -217,7 +225,7 @@ class GatewayApiRouter:
     def _is_beside(self, document: Document) -> bool:
         return _metadata(document).get("namespace") == self._target.namespace
 
-    def _gateways(self, document: Document) -> dict[ObjectRef, Document | None]:
+    def _gateways(self, document: Document) -> Gateways:
         """Those that can be seen; one that is not followed, or not allowed to be read, is left out."""
         found: dict[ObjectRef, Document | None] = {}
         for ref in self._understood(lambda: gateway_api_status.gateways_of(document)):
