@@ -128,7 +128,7 @@ class Control:
         identity = f"{now.isoformat()}/{next(self._ids)}"
         with held.lock:
             held.inbox.append(OperatorRequest(identity, ask, request.actor, reason[:500], now, argument))
-        self._dispatcher.wake(held.key)
+        self._dispatcher.hasten(held.key)
         return self._answered(held, identity, ask)
 
     def _answered(self, held: Held, identity: str, ask: Ask) -> Answer:

@@ -61,7 +61,7 @@ class Daemon:
         self.chores.plan()
         self.house.specs.watch(self.chores.read_sources)
         self.dispatcher.start()
-        self.house.desk.start(self.dispatcher.wake, self.ticker.every)
+        self.house.desk.start(self.dispatcher.hasten, self.ticker.every)
         self.house.workloads.start(self.ticker.every)
         log.info("started", address=self.address, socket=str(self.settings.socket), observe=self.house.observe_only)
 

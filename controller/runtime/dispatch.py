@@ -16,6 +16,9 @@ AFTER_A_FAULT = timedelta(seconds=5)
 STUCK = 0.01
 """Seconds after which a pass is taken to wait for something: then another one begins beside it."""
 
+AHEAD = 1.0
+"""Seconds: whoever is hastened goes before what became due in the last second, and before nothing that waits longer."""
+
 Pass = Callable[[RolloutKey], timedelta | None]
 
 
@@ -30,6 +33,10 @@ class Dispatcher:
         self._clock, self._pass, self._late = clock, one_pass, late
         self._heap: list[tuple[float, int, RolloutKey]] = []
         self._due: dict[RolloutKey, float] = {}
+        """The place in the queue: when it is due, or `AHEAD` earlier."""
+        self._hastened: set[RolloutKey] = set()
+        self._again: dict[RolloutKey, float] = {}
+        """Those that became due while their pass was under way: they go back to their place when it ends."""
         self._running: dict[RolloutKey, float] = {}
         self._order = itertools.count()
         self._change = threading.Condition()
@@ -43,14 +50,28 @@ class Dispatcher:
 
     def wake(self, key: RolloutKey, after: timedelta = timedelta(0)) -> None:
         """A pass over `key`, at the latest `after` from now; an earlier one stands."""
-        due = self._clock.monotonic() + after.total_seconds()
         with self._change:
-            if self._due.get(key, float("inf")) <= due:
-                return
-            self._due[key] = due
-            heapq.heappush(self._heap, (due, next(self._order), key))
-            if self._heap[0][2] == key:
-                self._change.notify()
+            if self._queue(key, self._clock.monotonic() + after.total_seconds()):
+                self._hastened.discard(key)
+
+    def hasten(self, key: RolloutKey) -> None:
+        """A pass over `key` now, before those that a tick made due: somebody asked, or its traffic changed."""
+        with self._change:
+            if self._queue(key, self._clock.monotonic() - AHEAD):
+                self._hastened.add(key)
+
+    def _queue(self, key: RolloutKey, place: float) -> bool:
+        """With the lock. False: it has an earlier place."""
+        if self._due.get(key, float("inf")) <= place:
+            return False
+        self._due[key] = place
+        self._push(key, place)
+        return True
+
+    def _push(self, key: RolloutKey, place: float) -> None:
+        heapq.heappush(self._heap, (place, next(self._order), key))
+        if self._heap[0][2] == key:
+            self._change.notify()
 
     def stop(self, patience: float = 3.0) -> bool:
         """No new passes; waits for those under way. False when one did not end in time."""
@@ -70,6 +91,7 @@ class Dispatcher:
             after = self._guarded(key)
             with self._change:
                 del self._running[key]
+                self._back(key)
             if after is not None:
                 self.wake(key, after)
 
@@ -106,17 +128,21 @@ class Dispatcher:
         return alone if self._running and alone > 0 else None
 
     def _postpone(self, key: RolloutKey) -> None:
-        """Its pass is under way: look again shortly, without blocking the others behind it."""
-        heapq.heappop(self._heap)
-        due = self._clock.monotonic() + 0.02
-        self._due[key] = due
-        heapq.heappush(self._heap, (due, next(self._order), key))
+        """Its pass is under way: it comes back when that ends, and blocks nobody meanwhile."""
+        self._again[key] = heapq.heappop(self._heap)[0]
+
+    def _back(self, key: RolloutKey) -> None:
+        """With the lock: its pass is over."""
+        place = self._again.pop(key, None)
+        if place is not None and self._due.get(key) == place:
+            self._push(key, place)
 
     def _take(self) -> RolloutKey:
-        due, _, key = heapq.heappop(self._heap)
+        place, _, key = heapq.heappop(self._heap)
         del self._due[key]
         self._running[key] = now = self._clock.monotonic()
-        self._late(now - due)
+        self._late(now - place - (AHEAD if key in self._hastened else 0.0))
+        self._hastened.discard(key)
         if self._heap:
             self._change.notify()  # somebody must look when this pass is found to wait, or when the next one is due
         return key

@@ -96,22 +96,18 @@ class Watch:
             station = self._stations.get(server)
             return tuple(station.intervals) if station else ()
 
-    def in_turn(self, server: MetricServer) -> Sequence[RolloutKey]:
-        """The listeners, and first those with forbidden answers that were not there when this was last asked.
-
-        For once per snapshot: with a thousand runs the last pass begins seconds after the first.
-        """
+    def alarmed(self, server: MetricServer) -> frozenset[RolloutKey]:
+        """Listeners with forbidden answers that were not there when this was last asked: once per snapshot."""
         with self._lock:
             station = self._stations.get(server)
-            listening = tuple(station.intervals) if station else ()
-            never, before = (dict(station.forbidden), dict(station.said)) if station else ({}, {})
+            never, before = (dict(station.forbidden), station.said) if station else ({}, {})
         latest = station.sampler.latest if station else None
         if station is None or latest is None:
-            return listening
+            return frozenset()
         now = {key: total(latest, wanted) for key, wanted in never.items()}
         with self._lock:
             station.said = now
-        return sorted(listening, key=lambda key: not now.get(key, 0.0) > before.get(key, inf))
+        return frozenset(key for key, said in now.items() if said > before.get(key, inf))
 
     def waiting(self, server: MetricServer) -> Sequence[RolloutKey]:
         """Whom this server was not asked for yet: whose run cannot begin before, or who was guarded elsewhere."""

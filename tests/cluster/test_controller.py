@@ -174,11 +174,16 @@ def test_nothing_is_written_when_nothing_changes(
         assert api_server.kubectl.get("mro", NAME, place)["metadata"]["resourceVersion"] == before, "nor by a restart"
 
 
+@pytest.fixture(params=["file", "PostgreSQL"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """What replicas share. A file serves here as well, since both are on this machine."""
+    file = request.param == "file"
+    return f"sqlite:///{tmp_path / 'shared.db'}" if file else str(request.getfixturevalue("postgres_url"))
+
+
 def test_another_replica_takes_over_when_one_stops(
-    api_server: ApiServer, place: str, judged: MetricsPage, tmp_path: Path
+    api_server: ApiServer, place: str, judged: MetricsPage, tmp_path: Path, database: str
 ) -> None:
-    """One database between them; a file serves here as well, since both are on this machine."""
-    database = f"sqlite:///{tmp_path / 'shared.db'}"
     with a_controller(api_server, place, tmp_path / "b", "two", database) as second:
         with a_controller(api_server, place, tmp_path / "a", "one", database) as first:
             api_server.kubectl.apply(a_rollout(place, judged.url))
@@ -214,10 +219,9 @@ def a_process(server: ApiServer, namespace: str, folder: Path, database: str) ->
 
 
 def test_one_that_was_stopped_and_wakes_up_is_not_the_guard_any_more(
-    api_server: ApiServer, place: str, judged: MetricsPage, tmp_path: Path
+    api_server: ApiServer, place: str, judged: MetricsPage, tmp_path: Path, database: str
 ) -> None:
     """Stopped without a word: another replica takes over within the lease, and both live on without a quarrel."""
-    database = f"sqlite:///{tmp_path / 'shared.db'}"
     with a_process(api_server, place, tmp_path / "a", database) as first:
         api_server.kubectl.apply(a_rollout(place, judged.url))
         wait_for(api_server, place, "Ready")

@@ -28,6 +28,9 @@ class AtOnce(Dispatcher):
     def wake(self, key: RolloutKey, after: timedelta = timedelta(0)) -> None:
         self._pass(key)
 
+    def hasten(self, key: RolloutKey) -> None:
+        self._pass(key)
+
 
 def control_of(rig: Rig) -> Control:
     return Control(rig.house, AtOnce(rig.clock, lambda key: reconcile(key, rig.house), 1, lambda _late: None))

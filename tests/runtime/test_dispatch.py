@@ -10,7 +10,8 @@ import pytest
 from controller.domain.names import RolloutKey
 from controller.runtime import dispatch
 from controller.runtime.clock import SystemClock
-from controller.runtime.dispatch import Dispatcher
+from controller.runtime.dispatch import AHEAD, Dispatcher
+from controller.testing.clock import ManualClock
 from tests.parts.net import wait_until
 
 A, B = RolloutKey("n", "a"), RolloutKey("n", "b")
@@ -82,6 +83,56 @@ def test_an_earlier_wake_stands() -> None:
         dispatcher.wake(A)
         dispatcher.wake(A, timedelta(hours=1))
         assert seen.wait(5)
+
+
+def test_who_is_hastened_goes_before_what_became_due_a_moment_ago() -> None:
+    clock, seen, late = ManualClock(), list[RolloutKey](), list[float]()
+    done = threading.Event()
+    keys = [RolloutKey("n", name) for name in ("old", "tick 1", "tick 2", "asked", "moved")]
+    old, first, second, asked, moved = keys
+
+    def one_pass(key: RolloutKey) -> timedelta | None:
+        seen.append(key)
+        if len(seen) == len(keys):
+            done.set()
+        return None
+
+    made = Dispatcher(clock, one_pass, 1, late.append)
+    made.wake(old)
+    clock.advance(AHEAD + 0.5)
+    for key in (first, asked, second):
+        made.wake(key)
+    clock.advance(0.25)
+    made.hasten(asked)
+    made.hasten(moved)
+    made.wake(moved)
+    made.start()
+    assert done.wait(5)
+    made.stop()
+    assert seen == [old, asked, moved, first, second], "but not before who waits for long"
+    assert late == [AHEAD + 0.75, 0, 0, 0.25, 0.25], "how late it is is told without that"
+
+
+def test_who_is_hastened_while_its_pass_is_under_way_is_next() -> None:
+    seen, inside, go, done = list[RolloutKey](), threading.Event(), threading.Event(), threading.Event()
+
+    def one_pass(key: RolloutKey) -> timedelta | None:
+        seen.append(key)
+        if len(seen) == 1:
+            inside.set()
+            go.wait(5)
+        if len(seen) == 3:
+            done.set()
+        return None
+
+    with running(one_pass, workers=1) as dispatcher:
+        dispatcher.wake(A)
+        assert inside.wait(5)
+        dispatcher.wake(B)
+        dispatcher.hasten(A)
+        go.set()
+        assert done.wait(5)
+    assert seen == [A, A, B]
 
 
 def test_a_pass_that_fails_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
